@@ -1,0 +1,229 @@
+#include "connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Room for the descriptors of one message. More than one is a mistake of the peer's; the kernel
+ * closes what does not fit here. */
+#define FDS_MAX 4
+
+static void buffer_release(struct buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (struct buffer){0};
+}
+
+/* Makes room for `more` bytes behind the end. Room only grows to what is needed now, so that a
+ * connection with one small answer under way does not own the largest frame. */
+static int buffer_make_room(struct buffer *buffer, size_t more)
+{
+    size_t used = buffer->end - buffer->start;
+    size_t capacity;
+    uint8_t *data;
+
+    if (buffer->capacity - buffer->end >= more)
+        return 0;
+    if (buffer->start > 0) {
+        memmove(buffer->data, buffer->data + buffer->start, used);
+        buffer->start = 0;
+        buffer->end = used;
+        if (buffer->capacity - buffer->end >= more)
+            return 0;
+    }
+    capacity = buffer->capacity > 0 ? buffer->capacity : 512;
+    while (capacity - used < more)
+        capacity *= 2;
+    data = realloc(buffer->data, capacity);
+    if (!data)
+        return -ENOMEM;
+    buffer->data = data;
+    buffer->capacity = capacity;
+    return 0;
+}
+
+static void buffer_drop(struct buffer *buffer, size_t length)
+{
+    buffer->start += length;
+    if (buffer->start == buffer->end)
+        buffer_release(buffer);
+}
+
+void connection_init(struct connection *connection, int fd)
+{
+    *connection = (struct connection){.fd = fd, .received_fd = -1, .passing_fd = -1};
+}
+
+void connection_finish(struct connection *connection)
+{
+    if (connection->received_fd >= 0)
+        close(connection->received_fd);
+    if (connection->fd >= 0)
+        close(connection->fd);
+    buffer_release(&connection->in);
+    buffer_release(&connection->out);
+    connection_init(connection, -1);
+}
+
+/* Keeps the first descriptor and closes the others. */
+static void connection_collect_fds(struct connection *connection, struct msghdr *message)
+{
+    struct cmsghdr *control;
+    int fds[FDS_MAX];
+    size_t count;
+
+    for (control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control)) {
+        if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS)
+            continue;
+        count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(fds, CMSG_DATA(control), count * sizeof(int));
+        for (size_t i = 0; i < count; i++) {
+            if (connection->received_fd < 0 && !connection->extra_fds) {
+                connection->received_fd = fds[i];
+            } else {
+                close(fds[i]);
+                connection->extra_fds = true;
+            }
+        }
+    }
+    if (message->msg_flags & MSG_CTRUNC)
+        connection->extra_fds = true;
+}
+
+int connection_receive(struct connection *connection)
+{
+    struct buffer *in = &connection->in;
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
+    size_t room = FRAME_MAX - connection_unread(connection);
+    struct iovec bytes;
+    struct msghdr message = {.msg_iov = &bytes,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof(control)};
+    ssize_t n;
+    int r;
+
+    if (room == 0)
+        return 0;
+    r = buffer_make_room(in, room);
+    if (r < 0)
+        return r;
+    bytes = (struct iovec){.iov_base = in->data + in->end, .iov_len = room};
+    n = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    r = n < 0 ? -errno : (int)n;
+    if (n >= 0)
+        connection_collect_fds(connection, &message);
+    if (n > 0)
+        in->end += (size_t)n;
+    buffer_drop(in, 0); /* if nothing came, the memory goes */
+    if (r == 0)
+        return -ECONNRESET;
+    return r == -EAGAIN || r == -EINTR ? 0 : r;
+}
+
+int connection_next(struct connection *connection, struct frame *ret_frame)
+{
+    size_t available = connection_unread(connection);
+    const uint8_t *start = connection->in.data + connection->in.start;
+    struct frame_header header;
+
+    if (available < sizeof(header))
+        return 0;
+    memcpy(&header, start, sizeof(header));
+    if (header.length < sizeof(header) || header.length > FRAME_MAX)
+        return -EPROTO;
+    if (header.length > available)
+        return 0;
+    ret_frame->header = header;
+    ret_frame->body = start + sizeof(header);
+    ret_frame->body_length = header.length - sizeof(header);
+    return 1;
+}
+
+void connection_consume(struct connection *connection, const struct frame *frame)
+{
+    buffer_drop(&connection->in, frame->header.length);
+}
+
+int connection_take_fd(struct connection *connection)
+{
+    int fd = connection->received_fd;
+
+    if (connection->extra_fds) {
+        connection->extra_fds = false;
+        connection->received_fd = -1;
+        if (fd >= 0)
+            close(fd);
+        return -E2BIG;
+    }
+    if (fd < 0)
+        return -EBADF;
+    connection->received_fd = -1;
+    return fd;
+}
+
+uint8_t *connection_queue(struct connection *connection, const struct frame_header *header,
+                          size_t body_length)
+{
+    struct buffer *out = &connection->out;
+    struct frame_header complete = *header;
+    size_t length = sizeof(complete) + body_length;
+    uint8_t *place;
+
+    assert(body_length <= BODY_MAX);
+    if (buffer_make_room(out, length) < 0)
+        return NULL;
+    place = out->data + out->end;
+    complete.length = (uint32_t)length;
+    memcpy(place, &complete, sizeof(complete));
+    out->end += length;
+    return place + sizeof(complete);
+}
+
+static ssize_t connection_send_once(struct connection *connection)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec bytes = {.iov_base = connection->out.data + connection->out.start,
+                          .iov_len = connection_unsent(connection)};
+    struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+
+    if (connection->passing_fd >= 0) {
+        struct cmsghdr *head;
+
+        message.msg_control = control;
+        message.msg_controllen = sizeof(control);
+        head = CMSG_FIRSTHDR(&message);
+        head->cmsg_level = SOL_SOCKET;
+        head->cmsg_type = SCM_RIGHTS;
+        head->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(head), &connection->passing_fd, sizeof(int));
+    }
+    return sendmsg(connection->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+int connection_send(struct connection *connection)
+{
+    while (connection_unsent(connection) > 0) {
+        ssize_t n = connection_send_once(connection);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        connection->passing_fd = -1;
+        buffer_drop(&connection->out, (size_t)n);
+    }
+    return 0;
+}
+
+size_t connection_unsent(const struct connection *connection)
+{
+    return connection->out.end - connection->out.start;
+}
+
+size_t connection_unread(const struct connection *connection)
+{
+    return connection->in.end - connection->in.start;
+}

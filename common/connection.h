@@ -1,0 +1,78 @@
+/*
+ * A connection: frames in and out of a non-blocking Unix stream socket, buffered and bounded, and
+ * at most one received descriptor. Both sides of the protocol use it; neither blocks here.
+ */
+#ifndef MEMSTORE_CONNECTION_H
+#define MEMSTORE_CONNECTION_H
+
+#include "protocol.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buffer {
+    uint8_t *data; /* NULL while empty: an idle connection owns no memory */
+    size_t start;  /* of what is in it */
+    size_t end;
+    size_t capacity;
+};
+
+struct connection {
+    int fd;
+    struct buffer in;
+    struct buffer out;
+    int received_fd; /* the descriptor that came and was not taken, or -1 */
+    bool extra_fds;  /* more came than one; they are closed */
+    int passing_fd;  /* goes with the next byte that is sent, or -1; not owned */
+};
+
+/* A received frame. It stands in the connection's buffer until connection_consume. */
+struct frame {
+    struct frame_header header; /* a copy, in host form, with a checked length */
+    const uint8_t *body;
+    size_t body_length;
+};
+
+/* Takes over fd, which must be non-blocking. */
+void connection_init(struct connection *connection, int fd);
+
+/* Closes the socket and a descriptor that was not taken, frees the buffers. */
+void connection_finish(struct connection *connection);
+
+/*
+ * Reads once what has arrived. Returns the bytes read, 0 if nothing has arrived or the buffer is
+ * full, -ECONNRESET at the end of the stream, or another negative errno.
+ */
+int connection_receive(struct connection *connection);
+
+/*
+ * Finds the next whole frame. Returns 1 and *ret_frame, 0 if more has to arrive first, or -EPROTO
+ * if the length is impossible: then there is no next frame, and the connection is of no more use.
+ */
+int connection_next(struct connection *connection, struct frame *ret_frame);
+
+/* Drops the frame that connection_next returned last. */
+void connection_consume(struct connection *connection, const struct frame *frame);
+
+/* Hands out the received descriptor. -EBADF if there is none, -E2BIG if more than one came. */
+int connection_take_fd(struct connection *connection);
+
+/*
+ * Queues a frame behind what waits to be sent: a copy of the header, whose length is set here, and
+ * body_length bytes (at most BODY_MAX) of body, which the caller fills in before the next call.
+ * Returns the body's place, which has no alignment, or NULL when out of memory.
+ */
+uint8_t *connection_queue(struct connection *connection, const struct frame_header *header,
+                          size_t body_length);
+
+/*
+ * Sends what waits, as far as the socket takes it. Returns 0 if all is sent, -EAGAIN if the rest
+ * must wait, or another negative errno.
+ */
+int connection_send(struct connection *connection);
+
+/* Bytes that wait to be sent, and bytes received that are not consumed. */
+size_t connection_unsent(const struct connection *connection);
+size_t connection_unread(const struct connection *connection);
+
+#endif

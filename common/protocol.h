@@ -1,0 +1,222 @@
+/*
+ * The wire protocol between memstored and its clients: this header is all of it.
+ * man/memstore-protocol.7 explains it for someone who writes a client in another language.
+ *
+ * A connection is a Unix stream socket that carries frames in both directions. A frame is a
+ * header of 32 bytes and a body; with its header it is at most FRAME_MAX bytes long. Every
+ * request gets exactly one answer, which repeats the operation and the id of the request.
+ * Answers of one connection come in the order of its requests. Numbers are little-endian.
+ *
+ * The socket carries control, memory carries bytes: a body that is too large for a frame stands
+ * in the connection's bulk buffer, a memfd that the client makes, seals against shrinking
+ * (F_SEAL_SHRINK) and hands over once (OPERATION_ATTACH). The client decides which part of the
+ * buffer a request may use, and must leave that part alone until the answer is there.
+ */
+#ifndef MEMSTORE_PROTOCOL_H
+#define MEMSTORE_PROTOCOL_H
+
+#include <assert.h>
+#include <stdint.h>
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "the structs below are sent as they stand in memory");
+
+#define PROTOCOL_MAGIC 0x534d454dU /* "MEMS" */
+#define PROTOCOL_VERSION 1
+
+/* Limits that both sides check. */
+#define FRAME_MAX 65536                       /* bytes of a frame, its header included */
+#define KEY_MAX 500                           /* bytes of a key; 0 is allowed */
+#define BUCKET_NAME_MAX 64                    /* bytes of a bucket's name, 1 at least */
+#define CONTENT_TYPE_MAX 1024                 /* bytes of a content type */
+#define METADATA_MAX 32768                    /* bytes of an encoded metadata block */
+#define VALUE_MAX ((1ULL << 32) - (64 << 10)) /* bytes of a value: 4 GiB - 64 KiB */
+#define BULK_MAX (1ULL << 32)                 /* bytes of a bulk buffer */
+#define BULK_LENGTH_MAX UINT32_MAX            /* bytes of it that one request can use */
+#define INLINE_MAX                                                                 \
+    8192 /* a value up to this size rides in its frame, where bulk is possible too \
+          */
+
+/* What a request asks for. Numbers are never used again; retired ones stay listed here. */
+enum operation {
+    OPERATION_HELLO = 1,  /* the first frame, and only the first: agree on a version */
+    OPERATION_ATTACH = 2, /* hand over the bulk buffer */
+    OPERATION_PUT = 3,    /* store an object, whole */
+    OPERATION_GET = 4,    /* value and info of an object, or a range of the value */
+    OPERATION_EXISTS = 5, /* is there such an object: status 0 or -ENOENT */
+    OPERATION_DELETE = 6, /* remove an object */
+    OPERATION_INFO = 7,   /* what there is to know of an object, without its value */
+    OPERATION_LIST = 8,   /* the infos of objects by prefix, a snapshot */
+    OPERATION_COPY = 9,   /* one object under one more key */
+    OPERATION_MOVE = 10,  /* one object under another key */
+    OPERATION_STATS = 11, /* counters and limits of the store */
+};
+
+/* Frame flags. A bit that is not listed must be 0. */
+#define FRAME_ANSWER 0x0001 /* set in every answer, in no request */
+#define FRAME_BULK 0x0002   /* the frame names a part of the bulk buffer */
+
+/*
+ * Each frame starts with this.
+ *
+ * The bulk fields are 0 without FRAME_BULK. With it, in a PUT they say where the value stands; in
+ * a GET and a LIST, where the answer may be written. In the answer they say where it was
+ * written; a small answer comes in its frame instead, without FRAME_BULK.
+ *
+ * status is 0 in a request. In an answer it is 0 or a negative errno of the machine's; the body
+ * of such an error is a text in UTF-8 for people, which may be empty. -EMSGSIZE means that the
+ * answer did not fit; its bulk_length then says how much room it needs.
+ */
+struct frame_header {
+    uint32_t length; /* of the whole frame in bytes, this header included */
+    uint16_t operation;
+    uint16_t flags;
+    uint64_t id; /* the client's choice */
+    int32_t status;
+    uint32_t bulk_length; /* bytes */
+    uint64_t bulk_offset; /* bytes from the start of the bulk buffer */
+};
+static_assert(sizeof(struct frame_header) == 32, "frame_header");
+
+#define BODY_MAX (FRAME_MAX - sizeof(struct frame_header))
+
+/*
+ * HELLO. Magic and versions stand in the same place in every version of the protocol. A daemon
+ * that speaks none of the versions answers -EPROTONOSUPPORT and closes; one that has no such
+ * bucket answers -ENOENT and closes.
+ * Request: hello_request, bucket name. Answer: hello_answer.
+ */
+struct hello_request {
+    uint32_t magic;
+    uint16_t version_min; /* the oldest version that the client speaks */
+    uint16_t version_max; /* the newest */
+    uint16_t bucket_length;
+    uint16_t reserved; /* 0 */
+};
+static_assert(sizeof(struct hello_request) == 12, "hello_request");
+
+struct hello_answer {
+    uint32_t magic;
+    uint16_t version; /* the one to speak */
+    uint16_t reserved;
+    uint32_t bucket;   /* the id to name the bucket by */
+    uint32_t pid;      /* of the daemon */
+    uint8_t store[16]; /* names this store: another one after a fresh start */
+};
+static_assert(sizeof(struct hello_answer) == 32, "hello_answer");
+
+/* ATTACH. Request: no body, one descriptor (SCM_RIGHTS) with its first byte. Answer: no body. */
+
+/*
+ * EXISTS, DELETE, INFO. Request: key_request, key.
+ * Answer: EXISTS and DELETE: no body. INFO: object_info, content type, metadata.
+ */
+struct key_request {
+    uint32_t bucket;
+    uint16_t key_length;
+    uint16_t reserved; /* 0 */
+};
+static_assert(sizeof(struct key_request) == 8, "key_request");
+
+#define NO_CONTENT_TYPE 0xffff /* as a length: there is none, which differs from an empty one */
+
+/*
+ * PUT. Request: put_request, key, content type, metadata, then the value up to the end of the
+ * frame, or, with FRAME_BULK, nothing more. Answer: object_info, content type, metadata.
+ */
+struct put_request {
+    uint32_t bucket;
+    uint16_t key_length;
+    uint16_t type_length; /* or NO_CONTENT_TYPE */
+    uint32_t metadata_length;
+    uint32_t reserved; /* 0 */
+};
+static_assert(sizeof(struct put_request) == 16, "put_request");
+
+/*
+ * GET. Request: get_request, key. The range is cut at the end of the value; an offset beyond the
+ * end is -ERANGE, one exactly at the end is empty.
+ * Answer: object_info, content type, metadata, then the bytes, unless they stand in the bulk
+ * buffer. How many bytes came is the rest of the body, or bulk_length.
+ */
+struct get_request {
+    uint32_t bucket;
+    uint16_t key_length;
+    uint16_t reserved; /* 0 */
+    uint64_t offset;
+    uint64_t length; /* UINT64_MAX: up to the end */
+};
+static_assert(sizeof(struct get_request) == 24, "get_request");
+
+/* What INFO, GET, PUT, COPY and MOVE answer, and the entries of LIST. */
+struct object_info {
+    uint64_t size; /* of the whole value, in bytes */
+    uint64_t version;
+    int64_t modified; /* microseconds since 1970, UTC */
+    int64_t expires;  /* the same; 0: never */
+    uint8_t etag[16]; /* XXH3-128 of the value, in its canonical (big-endian) form */
+    uint32_t metadata_length;
+    uint16_t type_length; /* or NO_CONTENT_TYPE */
+    uint16_t key_length;  /* of the key that follows in a LIST entry; else 0 */
+};
+static_assert(sizeof(struct object_info) == 56, "object_info");
+
+/*
+ * LIST. Request: list_request, prefix, after. Entries come in the byte-wise order of their keys;
+ * all are of one moment, after the earlier requests of this connection.
+ * Answer: list_answer, then, in the frame or the bulk buffer, count entries without padding
+ * between them: object_info, key, content type, metadata.
+ */
+struct list_request {
+    uint32_t bucket;
+    uint16_t prefix_length;
+    uint16_t after_length; /* or NO_AFTER */
+    uint64_t limit;        /* UINT64_MAX: none */
+};
+static_assert(sizeof(struct list_request) == 16, "list_request");
+
+#define NO_AFTER 0xffff /* as a length: from the start. Else only keys greater than `after` */
+
+struct list_answer {
+    uint64_t count;
+};
+static_assert(sizeof(struct list_answer) == 8, "list_answer");
+
+/* COPY, MOVE. Request: pair_request, source, target. Answer: as INFO, of the target. */
+struct pair_request {
+    uint32_t bucket;
+    uint16_t source_length;
+    uint16_t target_length;
+};
+static_assert(sizeof(struct pair_request) == 8, "pair_request");
+
+/* STATS. Request: no body. Answer: stats_answer. */
+struct stats_answer {
+    uint64_t max_size;   /* the limit of used, bytes; UINT64_MAX: none */
+    uint64_t max_memory; /* the limit of memory, bytes */
+    uint64_t used;       /* bytes of all values */
+    uint64_t objects;
+    uint64_t memory;  /* bytes of tmpfs that the store occupies */
+    uint64_t version; /* of the newest change */
+    uint64_t buckets;
+    uint64_t clients;  /* connected now */
+    uint64_t requests; /* answered since the start */
+    uint64_t commits;  /* transactions since the start */
+    uint64_t refused;  /* changes refused for lack of quota or memory, since the start */
+    uint64_t uptime;   /* microseconds */
+    uint64_t pid;
+};
+static_assert(sizeof(struct stats_answer) == 104, "stats_answer");
+
+/*
+ * A metadata block is a run of entries: metadata_entry, name, value. Names ascend strictly, byte by
+ * byte, so each comes once and equal metadata has equal bytes. No NUL in names, values and
+ * content types.
+ */
+struct metadata_entry {
+    uint16_t name_length;
+    uint16_t value_length;
+};
+static_assert(sizeof(struct metadata_entry) == 4, "metadata_entry");
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * The stored form of an object: one row of the objects table. A fixed head, then only what the
+ * object has: expiry time, blob id, metadata length, content type, metadata, value.
+ * A small value stands in the record itself, a larger one is a row of the blobs table.
+ */
+#ifndef MEMSTORE_RECORD_H
+#define MEMSTORE_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The largest value that stands in its record. A row of more bytes than this never shares a page
+ * with others, so each blob stands by itself, whole and in one place. */
+#define RECORD_VALUE_MAX 2047
+
+/* The longest record: head, content type, metadata and value at their limits. */
+#define RECORD_MAX 40000
+
+#define ETAG_BYTES 16
+
+/* An object, with pointers into where it was read from. */
+struct record {
+    uint64_t size; /* of the value */
+    uint64_t version;
+    int64_t modified; /* microseconds since 1970 */
+    int64_t expires;  /* the same; 0: never */
+    uint64_t blob;    /* the row that holds the value; 0: it stands in the record */
+    uint8_t etag[ETAG_BYTES];
+    const char *type;
+    uint16_t type_length; /* or NO_CONTENT_TYPE */
+    uint32_t metadata_length;
+    const uint8_t *metadata;
+    const uint8_t *value; /* NULL if it is a blob */
+};
+
+/* Bytes that the record takes, its own value included. */
+size_t record_length(const struct record *record);
+
+/* Writes all but the value to `place` (record_length bytes). Returns where the value belongs. */
+uint8_t *record_write(const struct record *record, uint8_t *place);
+
+/* Reads a stored record. -EUCLEAN if it is none: the store is damaged. */
+int record_read(const void *data, size_t length, struct record *ret_record);
+
+#endif

@@ -1,0 +1,308 @@
+#include "client.h"
+
+#include "listing.h"
+#include "request.h"
+#include "server.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A client's share of a turn: so many requests, or requests that move so many bytes. */
+#define SHARE_REQUESTS 64
+#define SHARE_BYTES (1U << 20)
+
+/* With so many unsent bytes nothing more is handled: the client has to read first. */
+#define UNSENT_MAX FRAME_MAX
+
+static bool is_blocked(const struct client *client)
+{
+    return client->closing || client->listing ||
+           connection_unsent(&client->connection) >= UNSENT_MAX;
+}
+
+static void set_ready(struct client *client, bool ready)
+{
+    struct server *server = client->server;
+
+    if (ready && !client->is_ready)
+        TAILQ_INSERT_TAIL(&server->ready, client, ready);
+    else if (!ready && client->is_ready)
+        TAILQ_REMOVE(&server->ready, client, ready);
+    client->is_ready = ready;
+}
+
+/* ---- life ---- */
+
+static void watch(struct client *client, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = &client->source};
+
+    if (events != client->interest &&
+        epoll_ctl(client->server->epoll_fd, EPOLL_CTL_MOD, client->connection.fd, &event) == 0)
+        client->interest = events;
+}
+
+/* Watches for what the client's state allows, and notes since when it is waited for. */
+static void update(struct client *client)
+{
+    struct server *server = client->server;
+    size_t unsent = connection_unsent(&client->connection);
+    size_t unread = connection_unread(&client->connection);
+    bool reads = !is_blocked(client) && !client->ended && unread < FRAME_MAX;
+    bool waits = !client->greeted || unsent > 0 || client->closing ||
+                 (unread > 0 && !client->is_ready && !client->listing);
+
+    watch(client, (reads ? (uint32_t)EPOLLIN : 0) | (unsent > 0 ? (uint32_t)EPOLLOUT : 0));
+    if (client->waiting_since && (!waits || client->progress)) {
+        TAILQ_REMOVE(&server->waiting, client, waiting);
+        client->waiting_since = 0;
+    }
+    if (waits && !client->waiting_since) {
+        client->waiting_since = server_now();
+        TAILQ_INSERT_TAIL(&server->waiting, client, waiting);
+    }
+    client->progress = false;
+}
+
+static void client_receive(struct client *client)
+{
+    int r = connection_receive(&client->connection);
+
+    if (r == -ECONNRESET)
+        client->ended = true;
+    else if (r < 0)
+        client_close(client);
+    if (!client->dead)
+        set_ready(client, true);
+}
+
+static void client_dispatch(struct server *server, struct source *source, uint32_t events)
+{
+    struct client *client = (struct client *)source;
+
+    (void)server;
+    if (client->dead)
+        return;
+    if (events & EPOLLIN)
+        client_receive(client);
+    else if (events & (EPOLLHUP | EPOLLERR))
+        client_close(client);
+    if (!client->dead && (events & EPOLLOUT))
+        client_flush(client);
+}
+
+int client_create(struct server *server, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    struct ucred peer = {.uid = (uid_t)-1};
+    socklen_t length = sizeof(peer);
+    struct client *client = calloc(1, sizeof(*client));
+
+    if (!client)
+        return -ENOMEM;
+    event.data.ptr = &client->source;
+    if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+        free(client);
+        return -errno;
+    }
+    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+    client->source.dispatch = client_dispatch;
+    client->server = server;
+    client->uid = peer.uid;
+    client->interest = EPOLLIN;
+    connection_init(&client->connection, fd);
+    bulk_init(&client->bulk);
+    TAILQ_INSERT_TAIL(&server->all, client, all);
+    server->clients++;
+    update(client);
+    return 0;
+}
+
+void client_close(struct client *client)
+{
+    struct server *server = client->server;
+
+    if (client->dead)
+        return;
+    client->dead = true;
+    if (client->listing)
+        listing_cancel(client->listing);
+    set_ready(client, false);
+    if (client->is_replied)
+        TAILQ_REMOVE(&server->replied, client, replied);
+    client->is_replied = false;
+    if (client->waiting_since)
+        TAILQ_REMOVE(&server->waiting, client, waiting);
+    TAILQ_REMOVE(&server->all, client, all);
+    TAILQ_INSERT_TAIL(&server->dead, client, dead_entry);
+    connection_finish(&client->connection);
+    bulk_finish(&client->bulk);
+    server->clients--;
+}
+
+/* ---- requests ---- */
+
+/* The stream has lost its frames: says so once, and ends. */
+static void refuse_stream(struct client *client)
+{
+    struct frame_header unknown = {0};
+
+    client_answer_error(client, &unknown, -EPROTO,
+                        "a frame has an impossible length; the connection is of no more use");
+    client->closing = true;
+}
+
+static void handle(struct client *client, const struct frame *frame)
+{
+    struct server *server = client->server;
+    int r = request_handle(client, frame);
+
+    if (r == -EAGAIN) {
+        server_commit(server);
+        r = request_handle(client, frame);
+    }
+    if (r == -EBUSY) {
+        listings_finish(server);
+        r = request_handle(client, frame);
+    }
+    if (r < 0 && !client->dead) {
+        client_answer_error(client, &frame->header, r, "%s", strerror(-r));
+        client->closing = true;
+    }
+    server->requests++;
+}
+
+void client_process(struct client *client)
+{
+    uint64_t bytes = 0;
+    struct frame frame;
+    int r = 0;
+
+    for (int i = 0; i < SHARE_REQUESTS && bytes < SHARE_BYTES && !is_blocked(client); i++) {
+        r = connection_next(&client->connection, &frame);
+        if (r <= 0)
+            break;
+        bytes += frame.header.length + frame.header.bulk_length;
+        handle(client, &frame);
+        if (client->dead)
+            return;
+        connection_consume(&client->connection, &frame);
+        client->progress = true;
+    }
+    if (r < 0)
+        refuse_stream(client);
+    /* Whole frames that are left are for the next turn, or for when it is no longer blocked. */
+    r = is_blocked(client) ? 0 : connection_next(&client->connection, &frame);
+    set_ready(client, r != 0);
+    if (client->ended && r == 0 && !client->listing)
+        client->closing = true;
+    client_flush(client);
+}
+
+void client_listing_ended(struct client *client)
+{
+    client->listing = NULL;
+    set_ready(client, true);
+}
+
+/* ---- answers ---- */
+
+uint8_t *client_answer(struct client *client, const struct frame_header *request,
+                       const struct frame_header *extra, size_t body_length)
+{
+    struct frame_header header = extra ? *extra : (struct frame_header){0};
+    uint8_t *body;
+
+    header.operation = request->operation;
+    header.id = request->id;
+    header.flags |= FRAME_ANSWER;
+    body = connection_queue(&client->connection, &header, body_length);
+    if (!body) {
+        client_close(client);
+        return NULL;
+    }
+    client->uncommitted += sizeof(header) + body_length;
+    if (!client->is_replied)
+        TAILQ_INSERT_TAIL(&client->server->replied, client, replied);
+    client->is_replied = true;
+    return body;
+}
+
+void client_answer_error(struct client *client, const struct frame_header *request, int status,
+                         const char *format, ...)
+{
+    struct frame_header extra = {.status = status};
+    char text[512];
+    va_list arguments;
+    size_t length;
+    uint8_t *body;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    length = strlen(text);
+    if (status == -EDQUOT || status == -ENOSPC)
+        client->server->refused++;
+    body = client_answer(client, request, &extra, length);
+    if (body)
+        memcpy(body, text, length);
+}
+
+void client_fail_answers(struct client *client, int status)
+{
+    struct buffer *out = &client->connection.out;
+    size_t length = client->uncommitted;
+    struct frame_header header;
+    uint8_t *answers;
+
+    if (length == 0)
+        return;
+    answers = malloc(length);
+    if (!answers) {
+        client_close(client);
+        return;
+    }
+    memcpy(answers, out->data + out->end - length, length);
+    out->end -= length;
+    client->uncommitted = 0;
+    for (size_t at = 0; at < length && !client->dead; at += header.length) {
+        memcpy(&header, answers + at, sizeof(header));
+        client_answer_error(client, &header, status, "the transaction could not be committed: %s",
+                            strerror(-status));
+    }
+    free(answers);
+}
+
+void client_flush(struct client *client)
+{
+    size_t unsent = connection_unsent(&client->connection);
+    int r = 0;
+
+    /* Answers go out after their commit. */
+    if (client->uncommitted == 0)
+        r = connection_send(&client->connection);
+    if (connection_unsent(&client->connection) < unsent)
+        client->progress = true;
+    if (r < 0 && r != -EAGAIN) {
+        client_close(client);
+        return;
+    }
+    if (client->closing && connection_unsent(&client->connection) == 0) {
+        client_close(client);
+        return;
+    }
+    /* It may have been blocked by its unsent answers. */
+    if (!client->is_ready && !is_blocked(client) && connection_unread(&client->connection) > 0) {
+        struct frame frame;
+
+        if (connection_next(&client->connection, &frame) != 0)
+            set_ready(client, true);
+    }
+    update(client);
+}

@@ -1,0 +1,68 @@
+/* A client: its connection, its bulk buffer, and how far its requests are. */
+#ifndef MEMSTORED_CLIENT_H
+#define MEMSTORED_CLIENT_H
+
+#include "bulk.h"
+#include "connection.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+struct server;
+
+/* Something that epoll watches. */
+struct source {
+    void (*dispatch)(struct server *server, struct source *source, uint32_t events);
+};
+
+struct client {
+    struct source source; /* first */
+    struct server *server;
+    struct connection connection;
+    struct bulk bulk;
+    uid_t uid;
+    bool greeted;              /* said HELLO */
+    bool ended;                /* has sent all it will */
+    bool closing;              /* gets its answers, and is closed then */
+    bool dead;                 /* closed; freed at the end of the turn */
+    bool progress;             /* since it was last waited for */
+    uint32_t interest;         /* what epoll watches for */
+    size_t uncommitted;        /* bytes of answers that the next commit decides on */
+    struct listing *listing;   /* under way; nothing else is handled meanwhile */
+    uint64_t waiting_since;    /* 0: it is not waited for */
+    bool is_ready, is_replied; /* in those queues */
+    TAILQ_ENTRY(client) all, ready, replied, waiting, dead_entry;
+};
+
+/* Takes over a connected socket. -EUSERS: there are enough clients; the socket is left open. */
+int client_create(struct server *server, int fd);
+
+/* Closes it now. Its memory lives until the end of the turn. */
+void client_close(struct client *client);
+
+/* Handles what has arrived, up to a share of the turn. */
+void client_process(struct client *client);
+
+/* Sends what waits, and decides what to wait for next. */
+void client_flush(struct client *client);
+
+/* The request at hand got no further because of a listing; it has ended. */
+void client_listing_ended(struct client *client);
+
+/*
+ * Queues the answer to a request: copies operation and id, returns the body's place. `extra` may
+ * give bulk fields. NULL: out of memory, the client is closed.
+ */
+uint8_t *client_answer(struct client *client, const struct frame_header *request,
+                       const struct frame_header *extra, size_t body_length);
+
+/* The same for an error, with a text. */
+void client_answer_error(struct client *client, const struct frame_header *request, int status,
+                         const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Nothing of this turn happened: makes all its answers to this client say so. */
+void client_fail_answers(struct client *client, int status);
+
+#endif

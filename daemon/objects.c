@@ -1,0 +1,372 @@
+/* The calls on objects: look up, check the quota, change the rows, count. */
+#include "store_private.h"
+
+#include "etag.h"
+
+#include <errno.h>
+#include <string.h>
+
+void row_key_init(struct row_key *row, const struct store_key *key)
+{
+    uint32_t bucket = __builtin_bswap32(key->bucket);
+
+    assert(key->length <= KEY_MAX);
+    memcpy(row->bytes, &bucket, sizeof(bucket));
+    if (key->length > 0)
+        memcpy(row->bytes + sizeof(bucket), key->data, key->length);
+    row->val = (MDB_val){.mv_data = row->bytes, .mv_size = sizeof(bucket) + key->length};
+}
+
+static int find_row(struct store *store, struct row_key *row, struct record *ret_record)
+{
+    MDB_val data;
+    MDB_txn *txn;
+    int r = store_reader(store, &txn);
+
+    if (r < 0)
+        return r;
+    r = store_error(mdb_get(txn, store->objects, &row->val, &data));
+    return r < 0 ? r : record_read(data.mv_data, data.mv_size, ret_record);
+}
+
+/* As find_row, for a row that may be missing: the record is empty then. Returns 1 if it is there.
+ */
+static int find_row_or_none(struct store *store, struct row_key *row, struct record *ret_record)
+{
+    int r = find_row(store, row, ret_record);
+
+    if (r == -ENOENT) {
+        *ret_record = (struct record){0};
+        return 0;
+    }
+    return r < 0 ? r : 1;
+}
+
+static int find_value(struct store *store, const struct record *record, const uint8_t **ret_value)
+{
+    uint64_t id = record->blob;
+    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
+    MDB_val data;
+    MDB_txn *txn;
+    int r;
+
+    if (!record->blob) {
+        *ret_value = record->value;
+        return 0;
+    }
+    r = store_reader(store, &txn);
+    if (r == 0)
+        r = store_error(mdb_get(txn, store->blobs, &key, &data));
+    if (r < 0)
+        return r == -ENOENT ? -EUCLEAN : r;
+    if (data.mv_size != record->size)
+        return -EUCLEAN;
+    *ret_value = data.mv_data;
+    return 0;
+}
+
+int store_get(struct store *store, const struct store_key *key, struct record *ret_record,
+              const uint8_t **ret_value)
+{
+    struct row_key row;
+    int r = store_open_bucket(store, key->bucket);
+
+    if (r < 0)
+        return r;
+    row_key_init(&row, key);
+    r = find_row(store, &row, ret_record);
+    return r == 0 && ret_value ? find_value(store, ret_record, ret_value) : r;
+}
+
+/* ---- blobs ---- */
+
+/* Pages that a value of this size takes: its own, for a blob, with LMDB's page header. */
+static uint64_t value_pages(const struct store *store, uint64_t size)
+{
+    return size <= RECORD_VALUE_MAX ? 1 : size / store->page_size + 2;
+}
+
+static int blob_put(struct store *store, const void *value, struct record *record)
+{
+    uint64_t id = store->totals.last_blob + 1;
+    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
+    MDB_val place = {.mv_size = record->size};
+    int r =
+        store_error(mdb_put(store->change, store->blobs, &key, &place, MDB_RESERVE | MDB_APPEND));
+
+    if (r < 0)
+        return r;
+    store->totals.last_blob = id;
+    record->blob = id;
+    return etag_copy(place.mv_data, value, record->size, record->etag);
+}
+
+/* How many objects have the blob. */
+static int blob_count(struct store *store, uint64_t id, uint64_t *ret_count)
+{
+    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
+    MDB_val data;
+    int r = store_error(mdb_get(store->change, store->refs, &key, &data));
+
+    *ret_count = 1; /* no row: only one */
+    if (r == 0 && data.mv_size != sizeof(*ret_count))
+        return -EUCLEAN;
+    if (r == 0)
+        memcpy(ret_count, data.mv_data, sizeof(*ret_count));
+    return r == -ENOENT ? 0 : r;
+}
+
+static int blob_set_count(struct store *store, uint64_t id, uint64_t count)
+{
+    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
+    MDB_val data = {.mv_data = &count, .mv_size = sizeof(count)};
+
+    if (count > 1)
+        return store_error(mdb_put(store->change, store->refs, &key, &data, 0));
+    return store_error(mdb_del(store->change, store->refs, &key, NULL));
+}
+
+static int blob_ref(struct store *store, uint64_t id)
+{
+    uint64_t count;
+    int r = id ? blob_count(store, id, &count) : 0;
+
+    return r == 0 && id ? blob_set_count(store, id, count + 1) : r;
+}
+
+static int blob_unref(struct store *store, uint64_t id)
+{
+    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
+    uint64_t count;
+    int r;
+
+    if (!id)
+        return 0;
+    r = blob_count(store, id, &count);
+    if (r < 0)
+        return r;
+    if (count > 1)
+        return blob_set_count(store, id, count - 1);
+    r = store_error(mdb_del(store->change, store->blobs, &key, NULL));
+    return r == -ENOENT ? -EUCLEAN : r;
+}
+
+/* ---- changes ---- */
+
+/* May the total go from the old size to the new one? Both count value bytes only. */
+static int check_quota(const struct store *store, uint64_t old_size, uint64_t new_size)
+{
+    uint64_t rest = store->totals.used - old_size;
+
+    if (store->limits.max_size == STORE_NO_LIMIT || new_size <= old_size)
+        return 0;
+    return rest > store->limits.max_size || new_size > store->limits.max_size - rest ? -EDQUOT : 0;
+}
+
+/* Writes a record whose value is in it already, or in a blob. */
+static int write_row(struct store *store, struct row_key *row, const struct record *record)
+{
+    MDB_val place = {.mv_size = record_length(record)};
+    int r = store_error(mdb_put(store->change, store->objects, &row->val, &place, MDB_RESERVE));
+    uint8_t *value;
+
+    if (r < 0)
+        return r;
+    value = record_write(record, place.mv_data);
+    if (!record->blob && record->size > 0)
+        memcpy(value, record->value, record->size);
+    return 0;
+}
+
+/* Writes a new object's row, and its value: into the row, or as a blob. */
+static int write_object(struct store *store, struct row_key *row, struct record *record,
+                        const void *value)
+{
+    MDB_val place;
+    int r;
+
+    if (record->size > RECORD_VALUE_MAX) {
+        r = blob_put(store, value, record);
+        return r < 0 ? r : write_row(store, row, record);
+    }
+    place = (MDB_val){.mv_size = record_length(record)};
+    r = store_error(mdb_put(store->change, store->objects, &row->val, &place, MDB_RESERVE));
+    if (r < 0)
+        return r;
+    /* The etag is known once the value is in place, and the head is written after that. */
+    r = etag_copy((uint8_t *)place.mv_data + place.mv_size - record->size, value, record->size,
+                  record->etag);
+    record_write(record, place.mv_data);
+    return r;
+}
+
+int store_put(struct store *store, const struct store_key *key, const struct record *attributes,
+              const void *value, struct record *ret_record)
+{
+    struct record record = {.size = attributes->size,
+                            .type = attributes->type,
+                            .type_length = attributes->type_length,
+                            .metadata = attributes->metadata,
+                            .metadata_length = attributes->metadata_length};
+    struct record old;
+    struct row_key row;
+    int existed;
+    int r = store_open_bucket(store, key->bucket);
+
+    if (r < 0)
+        return r;
+    row_key_init(&row, key);
+    existed = find_row_or_none(store, &row, &old);
+    if (existed < 0)
+        return existed;
+    r = check_quota(store, old.size, record.size);
+    if (r < 0)
+        return r;
+    r = store_begin(store, value_pages(store, record.size) + RECORD_MAX / store->page_size, false);
+    if (r < 0)
+        return r;
+    store_stamp(store, &record);
+    r = blob_unref(store, old.blob);
+    if (r == 0)
+        r = write_object(store, &row, &record, value);
+    if (r < 0)
+        return store_drop(store, r);
+    store_count(store, (int64_t)record.size - (int64_t)old.size, !existed);
+    *ret_record = record;
+    return 0;
+}
+
+static int delete_once(struct store *store, struct row_key *row)
+{
+    struct record old;
+    int r = find_row(store, row, &old);
+
+    if (r < 0)
+        return r;
+    r = store_begin(store, 0, true);
+    if (r < 0)
+        return r;
+    store->totals.version++;
+    r = blob_unref(store, old.blob);
+    if (r == 0)
+        r = store_error(mdb_del(store->change, store->objects, &row->val, NULL));
+    if (r < 0)
+        return store_drop(store, r);
+    store_count(store, -(int64_t)old.size, -1);
+    return 0;
+}
+
+int store_delete(struct store *store, const struct store_key *key)
+{
+    struct row_key row;
+    int r = store_open_bucket(store, key->bucket);
+
+    if (r < 0)
+        return r;
+    row_key_init(&row, key);
+    r = delete_once(store, &row);
+    if (r == -ENOSPC && reserve_last_resort(store))
+        r = delete_once(store, &row);
+    return r;
+}
+
+/* Takes the record out of the map, which the next change may rearrange. */
+static void keep_record(struct store *store, struct record *record)
+{
+    uint8_t *place = store->scratch;
+    size_t type_length = record->type_length == NO_CONTENT_TYPE ? 0 : record->type_length;
+
+    memcpy(place, record->type, type_length);
+    record->type = (const char *)place;
+    place += type_length;
+    if (record->metadata_length > 0)
+        memcpy(place, record->metadata, record->metadata_length);
+    record->metadata = place;
+    place += record->metadata_length;
+    if (record->blob)
+        return;
+    memcpy(place, record->value, record->size);
+    record->value = place;
+}
+
+/* Finds source and target, and begins. Returns 1 if the target is there already. */
+static int begin_pair(struct store *store, struct row_key *source, struct row_key *target,
+                      bool copies, struct record *ret_source, struct record *ret_target)
+{
+    int existed;
+    int r = find_row(store, source, ret_source);
+
+    if (r < 0)
+        return r;
+    existed = find_row_or_none(store, target, ret_target);
+    if (existed < 0)
+        return existed;
+    if (copies) {
+        r = check_quota(store, ret_target->size, ret_source->size);
+        if (r < 0)
+            return r;
+    }
+    keep_record(store, ret_source);
+    r = store_begin(store, RECORD_MAX / store->page_size, false);
+    return r < 0 ? r : existed;
+}
+
+int store_copy(struct store *store, const struct store_key *source, const struct store_key *target,
+               struct record *ret_record)
+{
+    struct row_key source_row, target_row;
+    struct record record, old;
+    int existed;
+    int r = store_open_bucket(store, source->bucket);
+
+    if (r < 0)
+        return r;
+    row_key_init(&source_row, source);
+    row_key_init(&target_row, target);
+    existed = begin_pair(store, &source_row, &target_row, true, &record, &old);
+    if (existed < 0)
+        return existed;
+    store_stamp(store, &record);
+    r = blob_ref(store, record.blob);
+    if (r == 0)
+        r = blob_unref(store, old.blob);
+    if (r == 0)
+        r = write_row(store, &target_row, &record);
+    if (r < 0)
+        return store_drop(store, r);
+    store_count(store, (int64_t)record.size - (int64_t)old.size, !existed);
+    *ret_record = record;
+    return 0;
+}
+
+int store_move(struct store *store, const struct store_key *source, const struct store_key *target,
+               struct record *ret_record)
+{
+    struct row_key source_row, target_row;
+    struct record record, old;
+    bool onto_itself =
+        source->length == target->length && memcmp(source->data, target->data, source->length) == 0;
+    int existed;
+    int r = store_open_bucket(store, source->bucket);
+
+    if (r < 0)
+        return r;
+    row_key_init(&source_row, source);
+    row_key_init(&target_row, target);
+    existed = begin_pair(store, &source_row, &target_row, false, &record, &old);
+    if (existed < 0)
+        return existed;
+    store_stamp(store, &record);
+    if (!onto_itself) {
+        r = blob_unref(store, old.blob);
+        if (r == 0)
+            r = store_error(mdb_del(store->change, store->objects, &source_row.val, NULL));
+        store_count(store, -(int64_t)old.size, -existed);
+    }
+    if (r == 0)
+        r = write_row(store, &target_row, &record);
+    if (r < 0)
+        return store_drop(store, r);
+    *ret_record = record;
+    return 0;
+}

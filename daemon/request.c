@@ -1,0 +1,577 @@
+#include "request.h"
+
+#include "listing.h"
+#include "metadata.h"
+#include "server.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The body of a request, as it is taken apart. */
+struct body {
+    const uint8_t *at;
+    size_t left;
+};
+
+/* A request on its way to an answer. */
+struct request {
+    struct client *client;
+    struct store *store;
+    const struct frame_header *header;
+    struct body body;
+};
+
+/* ---- answers ---- */
+
+static size_t type_bytes(const struct record *record)
+{
+    return record->type_length == NO_CONTENT_TYPE ? 0 : record->type_length;
+}
+
+size_t request_info_length(const struct record *record)
+{
+    return sizeof(struct object_info) + type_bytes(record) + record->metadata_length;
+}
+
+static uint8_t *append(uint8_t *place, const void *data, size_t length)
+{
+    if (length > 0)
+        memcpy(place, data, length);
+    return place + length;
+}
+
+uint8_t *request_write_info(uint8_t *place, const struct record *record, const void *key,
+                            size_t key_length)
+{
+    struct object_info info = {.size = record->size,
+                               .version = record->version,
+                               .modified = record->modified,
+                               .expires = record->expires,
+                               .metadata_length = record->metadata_length,
+                               .type_length = record->type_length,
+                               .key_length = (uint16_t)key_length};
+
+    memcpy(info.etag, record->etag, sizeof(info.etag));
+    place = append(place, &info, sizeof(info));
+    place = append(place, key, key_length);
+    place = append(place, record->type, type_bytes(record));
+    return append(place, record->metadata, record->metadata_length);
+}
+
+void request_answer_no_bucket(struct client *client, const struct frame_header *request,
+                              uint32_t bucket)
+{
+    client_answer_error(client, request, -ENOENT, "there is no bucket %u", (unsigned)bucket);
+}
+
+static int answer_nothing(struct request *request)
+{
+    client_answer(request->client, request->header, NULL, 0);
+    return 0;
+}
+
+static int answer_info(struct request *request, const struct record *record)
+{
+    uint8_t *body =
+        client_answer(request->client, request->header, NULL, request_info_length(record));
+
+    if (body)
+        request_write_info(body, record, NULL, 0);
+    return 0;
+}
+
+#define ANSWER_ERROR(request, ...) \
+    (client_answer_error((request)->client, (request)->header, __VA_ARGS__), 0)
+
+static int answer_malformed(struct request *request)
+{
+    return ANSWER_ERROR(request, -EPROTO,
+                        "the request's body does not have the form of operation %u",
+                        (unsigned)request->header->operation);
+}
+
+/* What the store says, in words for people. */
+static int answer_failure(struct request *request, int error, uint32_t bucket)
+{
+    const struct store_limits *limits = store_limits(request->store);
+
+    switch (error) {
+    case -EAGAIN:
+    case -EBUSY:
+        return error;
+    case -ENOENT:
+        return ANSWER_ERROR(request, error, "no such object");
+    case -ENXIO:
+        request_answer_no_bucket(request->client, request->header, bucket);
+        return 0;
+    case -EDQUOT:
+        return ANSWER_ERROR(request, error, "Max size %llu would be exceeded",
+                            (unsigned long long)limits->max_size);
+    case -ENOSPC:
+        return ANSWER_ERROR(request, error,
+                            "the store has no memory for it: max memory is %llu, or its tmpfs is "
+                            "full; delete objects, or start memstored with a larger --max-memory",
+                            (unsigned long long)limits->max_memory);
+    case -EUCLEAN:
+    case -ENOTRECOVERABLE:
+        request->client->server->failure = error;
+        break;
+    }
+    return ANSWER_ERROR(request, error, "%s", strerror(-error));
+}
+
+/* ---- taking bodies apart ---- */
+
+/* Copies a struct off the front. */
+static bool take(struct body *body, void *to, size_t size)
+{
+    if (body->left < size)
+        return false;
+    memcpy(to, body->at, size);
+    body->at += size;
+    body->left -= size;
+    return true;
+}
+
+/* Takes bytes off the front, which stay where they are. */
+static bool take_bytes(struct body *body, size_t length, const void **ret_bytes)
+{
+    if (body->left < length)
+        return false;
+    *ret_bytes = body->at;
+    body->at += length;
+    body->left -= length;
+    return true;
+}
+
+static bool take_key(struct body *body, uint32_t bucket, size_t length, struct store_key *ret_key)
+{
+    *ret_key = (struct store_key){.bucket = bucket, .length = length};
+    return take_bytes(body, length, &ret_key->data);
+}
+
+static int answer_key_too_long(struct request *request, size_t length)
+{
+    return ANSWER_ERROR(request, -ENAMETOOLONG, "a key of %zu bytes is longer than %d", length,
+                        KEY_MAX);
+}
+
+/* The whole body of EXISTS, DELETE and INFO. Returns 1 if it is fine, 0 if it has been answered. */
+static int take_key_request(struct request *request, struct store_key *ret_key)
+{
+    struct key_request fixed;
+
+    if (!take(&request->body, &fixed, sizeof(fixed)) || fixed.reserved != 0 ||
+        !take_key(&request->body, fixed.bucket, fixed.key_length, ret_key) ||
+        request->body.left > 0)
+        return answer_malformed(request);
+    if (fixed.key_length > KEY_MAX)
+        return answer_key_too_long(request, fixed.key_length);
+    return 1;
+}
+
+/* ---- handlers ---- */
+
+static int handle_hello(struct request *request)
+{
+    struct client *client = request->client;
+    struct hello_answer answer = {
+        .magic = PROTOCOL_MAGIC, .version = PROTOCOL_VERSION, .pid = (uint32_t)getpid()};
+    struct store_status status;
+    struct hello_request fixed;
+    const void *name;
+    uint8_t *body;
+    int r;
+
+    if (client->greeted)
+        return ANSWER_ERROR(request, -EPROTO, "HELLO comes once, as the first frame");
+    client->closing = true; /* unless all is well */
+    if (!take(&request->body, &fixed, sizeof(fixed)) || fixed.magic != PROTOCOL_MAGIC)
+        return ANSWER_ERROR(request, -EPROTO, "this is not memstore's protocol");
+    if (fixed.version_min > PROTOCOL_VERSION || fixed.version_max < PROTOCOL_VERSION)
+        return ANSWER_ERROR(request, -EPROTONOSUPPORT,
+                            "the client speaks versions %u to %u of the protocol, the daemon %u",
+                            fixed.version_min, fixed.version_max, PROTOCOL_VERSION);
+    if (fixed.reserved != 0 || !take_bytes(&request->body, fixed.bucket_length, &name) ||
+        request->body.left > 0)
+        return answer_malformed(request);
+    if (fixed.bucket_length > BUCKET_NAME_MAX)
+        return ANSWER_ERROR(request, -ENAMETOOLONG, "a bucket's name of %u bytes is longer than %d",
+                            fixed.bucket_length, BUCKET_NAME_MAX);
+    r = fixed.bucket_length == 0
+            ? -ENOENT
+            : store_bucket(request->store, name, fixed.bucket_length, &answer.bucket);
+    if (r == -ENOENT)
+        return ANSWER_ERROR(request, r, "there is no bucket '%.*s'", (int)fixed.bucket_length,
+                            (const char *)name);
+    if (r < 0)
+        return answer_failure(request, r, 0);
+    store_status(request->store, &status);
+    memcpy(answer.store, status.id, sizeof(answer.store));
+    client->closing = false;
+    client->greeted = true;
+    body = client_answer(client, request->header, NULL, sizeof(answer));
+    if (body)
+        memcpy(body, &answer, sizeof(answer));
+    return 0;
+}
+
+static int handle_attach(struct request *request)
+{
+    struct client *client = request->client;
+    int fd;
+    int r;
+
+    if (request->body.left > 0)
+        return answer_malformed(request);
+    fd = connection_take_fd(&client->connection);
+    r = fd < 0 ? fd : bulk_attach(&client->bulk, fd);
+    switch (r) {
+    case 0:
+        return answer_nothing(request);
+    case -EBADF:
+        return ANSWER_ERROR(request, r, "no descriptor came with it");
+    case -E2BIG:
+        return ANSWER_ERROR(request, r, "more than one descriptor came with it");
+    case -EALREADY:
+        return ANSWER_ERROR(request, r, "the connection has a bulk buffer");
+    case -EINVAL:
+        return ANSWER_ERROR(request, r,
+                            "a bulk buffer is a memfd that is not empty, sealed against shrinking "
+                            "and not against writing");
+    default:
+        return ANSWER_ERROR(request, r, "%s", strerror(-r));
+    }
+}
+
+/* Where the value of a PUT stands: 1, or 0 if it has been answered. */
+static int take_value(struct request *request, uint64_t *ret_size, const void **ret_value)
+{
+    const struct frame_header *header = request->header;
+    uint8_t *part;
+    int r;
+
+    *ret_size = request->body.left;
+    *ret_value = request->body.at;
+    if (!(header->flags & FRAME_BULK))
+        return 1;
+    if (request->body.left > 0)
+        return answer_malformed(request);
+    if (header->bulk_length > VALUE_MAX)
+        return ANSWER_ERROR(request, -EFBIG, "a value of %u bytes is larger than %llu",
+                            header->bulk_length, VALUE_MAX);
+    r = bulk_part(&request->client->bulk, header->bulk_offset, header->bulk_length, &part);
+    if (r < 0)
+        return ANSWER_ERROR(request, r, "the value is not inside the bulk buffer");
+    *ret_size = header->bulk_length;
+    *ret_value = part;
+    return 1;
+}
+
+/* The content type and metadata of a PUT: 1, or 0 if it has been answered. */
+static int take_attributes(struct request *request, const struct put_request *fixed,
+                           struct record *record)
+{
+    const void *type, *metadata;
+    size_t type_length = fixed->type_length == NO_CONTENT_TYPE ? 0 : fixed->type_length;
+
+    if (!take_bytes(&request->body, type_length, &type) ||
+        !take_bytes(&request->body, fixed->metadata_length, &metadata))
+        return answer_malformed(request);
+    if (type_length > CONTENT_TYPE_MAX)
+        return ANSWER_ERROR(request, -E2BIG, "a content type of %zu bytes is longer than %d",
+                            type_length, CONTENT_TYPE_MAX);
+    if (fixed->metadata_length > METADATA_MAX)
+        return ANSWER_ERROR(request, -E2BIG, "metadata of %u bytes is longer than %d",
+                            fixed->metadata_length, METADATA_MAX);
+    if (memchr(type, '\0', type_length))
+        return ANSWER_ERROR(request, -EINVAL, "the content type has a NUL in it");
+    if (metadata_check(metadata, fixed->metadata_length) < 0)
+        return ANSWER_ERROR(request, -EINVAL,
+                            "the metadata is not a run of pairs whose names ascend, without NULs");
+    record->type = type;
+    record->type_length = fixed->type_length;
+    record->metadata = metadata;
+    record->metadata_length = fixed->metadata_length;
+    return 1;
+}
+
+static int handle_put(struct request *request)
+{
+    struct record attributes = {0};
+    struct put_request fixed;
+    struct store_key key;
+    struct record record;
+    const void *value;
+    int r;
+
+    if (!take(&request->body, &fixed, sizeof(fixed)) || fixed.reserved != 0 ||
+        !take_key(&request->body, fixed.bucket, fixed.key_length, &key))
+        return answer_malformed(request);
+    r = take_attributes(request, &fixed, &attributes);
+    if (r == 1)
+        r = take_value(request, &attributes.size, &value);
+    if (r != 1)
+        return r;
+    if (fixed.key_length > KEY_MAX)
+        return answer_key_too_long(request, fixed.key_length);
+    r = store_put(request->store, &key, &attributes, value, &record);
+    if (r < 0)
+        return answer_failure(request, r, fixed.bucket);
+    if (request->header->flags & FRAME_BULK)
+        bulk_forget(&request->client->bulk, request->header->bulk_offset, attributes.size);
+    return answer_info(request, &record);
+}
+
+/* Answers with a part of a value: in the frame if it is small, or there is no other place. */
+static int answer_value(struct request *request, const struct record *record, const uint8_t *value,
+                        uint64_t length, uint8_t *room)
+{
+    const struct frame_header *header = request->header;
+    size_t info_length = request_info_length(record);
+    bool in_bulk = room && length > INLINE_MAX && length <= header->bulk_length;
+    struct frame_header extra = {0};
+    uint8_t *body;
+
+    if (!in_bulk && length > BODY_MAX - info_length) {
+        extra.status = -EMSGSIZE;
+        extra.bulk_length = (uint32_t)length;
+        client_answer(request->client, header, &extra, 0);
+        return 0;
+    }
+    if (in_bulk) {
+        extra.flags = FRAME_BULK;
+        extra.bulk_offset = header->bulk_offset;
+        extra.bulk_length = (uint32_t)length;
+        memcpy(room, value, length);
+        bulk_forget(&request->client->bulk, header->bulk_offset, length);
+    }
+    body = client_answer(request->client, header, &extra, info_length + (in_bulk ? 0 : length));
+    if (!body)
+        return 0;
+    body = request_write_info(body, record, NULL, 0);
+    if (!in_bulk)
+        append(body, value, length);
+    return 0;
+}
+
+/* The room that the client offers for an answer: 1, or 0 if it has been answered. */
+static int take_room(struct request *request, uint8_t **ret_room)
+{
+    const struct frame_header *header = request->header;
+    int r;
+
+    *ret_room = NULL;
+    if (!(header->flags & FRAME_BULK))
+        return 1;
+    r = bulk_part(&request->client->bulk, header->bulk_offset, header->bulk_length, ret_room);
+    if (r < 0)
+        return ANSWER_ERROR(request, r, "the room for the answer is not inside the bulk buffer");
+    return 1;
+}
+
+static int handle_get(struct request *request)
+{
+    struct get_request fixed;
+    struct store_key key;
+    struct record record;
+    const uint8_t *value;
+    uint64_t length;
+    uint8_t *room;
+    int r;
+
+    if (!take(&request->body, &fixed, sizeof(fixed)) || fixed.reserved != 0 ||
+        !take_key(&request->body, fixed.bucket, fixed.key_length, &key) || request->body.left > 0)
+        return answer_malformed(request);
+    if (fixed.key_length > KEY_MAX)
+        return answer_key_too_long(request, fixed.key_length);
+    r = take_room(request, &room);
+    if (r != 1)
+        return r;
+    r = store_get(request->store, &key, &record, &value);
+    if (r < 0)
+        return answer_failure(request, r, fixed.bucket);
+    if (fixed.offset > record.size)
+        return ANSWER_ERROR(request, -ERANGE,
+                            "the range begins at %llu, beyond the end of a value of %llu bytes",
+                            (unsigned long long)fixed.offset, (unsigned long long)record.size);
+    length = record.size - fixed.offset;
+    if (fixed.length < length)
+        length = fixed.length;
+    return answer_value(request, &record, value + fixed.offset, length, room);
+}
+
+static int handle_exists(struct request *request)
+{
+    struct store_key key;
+    struct record record;
+    int r = take_key_request(request, &key);
+
+    if (r != 1)
+        return r;
+    r = store_get(request->store, &key, &record, NULL);
+    return r < 0 ? answer_failure(request, r, key.bucket) : answer_nothing(request);
+}
+
+static int handle_info(struct request *request)
+{
+    struct store_key key;
+    struct record record;
+    int r = take_key_request(request, &key);
+
+    if (r != 1)
+        return r;
+    r = store_get(request->store, &key, &record, NULL);
+    return r < 0 ? answer_failure(request, r, key.bucket) : answer_info(request, &record);
+}
+
+static int handle_delete(struct request *request)
+{
+    struct store_key key;
+    int r = take_key_request(request, &key);
+
+    if (r != 1)
+        return r;
+    r = store_delete(request->store, &key);
+    return r < 0 ? answer_failure(request, r, key.bucket) : answer_nothing(request);
+}
+
+static int handle_list(struct request *request)
+{
+    struct list_request fixed;
+    struct store_key prefix, after;
+    size_t after_length;
+    uint8_t *room;
+    int r;
+
+    if (!take(&request->body, &fixed, sizeof(fixed)))
+        return answer_malformed(request);
+    after_length = fixed.after_length == NO_AFTER ? 0 : fixed.after_length;
+    if (!take_key(&request->body, fixed.bucket, fixed.prefix_length, &prefix) ||
+        !take_key(&request->body, fixed.bucket, after_length, &after) || request->body.left > 0)
+        return answer_malformed(request);
+    if (prefix.length > KEY_MAX || after.length > KEY_MAX)
+        return answer_key_too_long(request, prefix.length > KEY_MAX ? prefix.length : after.length);
+    r = take_room(request, &room);
+    if (r != 1)
+        return r;
+    r = listing_start(request->client, &(struct listing_request){
+                                           .header = request->header,
+                                           .prefix = prefix,
+                                           .after = fixed.after_length == NO_AFTER ? NULL : &after,
+                                           .limit = fixed.limit,
+                                           .room = room});
+    return r < 0 ? answer_failure(request, r, fixed.bucket) : 0;
+}
+
+static int handle_pair(struct request *request,
+                       int (*change)(struct store *, const struct store_key *,
+                                     const struct store_key *, struct record *))
+{
+    struct pair_request fixed;
+    struct store_key source, target;
+    struct record record;
+    int r;
+
+    if (!take(&request->body, &fixed, sizeof(fixed)) ||
+        !take_key(&request->body, fixed.bucket, fixed.source_length, &source) ||
+        !take_key(&request->body, fixed.bucket, fixed.target_length, &target) ||
+        request->body.left > 0)
+        return answer_malformed(request);
+    if (source.length > KEY_MAX || target.length > KEY_MAX)
+        return answer_key_too_long(request,
+                                   source.length > KEY_MAX ? source.length : target.length);
+    r = change(request->store, &source, &target, &record);
+    return r < 0 ? answer_failure(request, r, fixed.bucket) : answer_info(request, &record);
+}
+
+static int handle_copy(struct request *request)
+{
+    return handle_pair(request, store_copy);
+}
+
+static int handle_move(struct request *request)
+{
+    return handle_pair(request, store_move);
+}
+
+static int handle_stats(struct request *request)
+{
+    const struct server *server = request->client->server;
+    const struct store_limits *limits = store_limits(request->store);
+    struct store_status status;
+    struct stats_answer answer;
+    uint8_t *body;
+
+    if (request->body.left > 0)
+        return answer_malformed(request);
+    store_status(request->store, &status);
+    answer = (struct stats_answer){.max_size = limits->max_size,
+                                   .max_memory = limits->max_memory,
+                                   .used = status.used,
+                                   .objects = status.objects,
+                                   .memory = status.memory,
+                                   .version = status.version,
+                                   .buckets = status.buckets,
+                                   .clients = server->clients,
+                                   .requests = server->requests,
+                                   .commits = status.commits,
+                                   .refused = server->refused,
+                                   .uptime = server_now() - server->started,
+                                   .pid = (uint64_t)getpid()};
+    body = client_answer(request->client, request->header, NULL, sizeof(answer));
+    if (body)
+        memcpy(body, &answer, sizeof(answer));
+    return 0;
+}
+
+/* ---- dispatch ---- */
+
+static const struct operation_row {
+    int (*handle)(struct request *request);
+    bool takes_bulk;
+} operations[] = {
+    [OPERATION_HELLO] = {handle_hello, false},   [OPERATION_ATTACH] = {handle_attach, false},
+    [OPERATION_PUT] = {handle_put, true},        [OPERATION_GET] = {handle_get, true},
+    [OPERATION_EXISTS] = {handle_exists, false}, [OPERATION_DELETE] = {handle_delete, false},
+    [OPERATION_INFO] = {handle_info, false},     [OPERATION_LIST] = {handle_list, true},
+    [OPERATION_COPY] = {handle_copy, false},     [OPERATION_MOVE] = {handle_move, false},
+    [OPERATION_STATS] = {handle_stats, false},
+};
+
+/* Whether the header is one that a request of this operation can have. */
+static bool is_header_sound(const struct frame_header *header, bool takes_bulk)
+{
+    uint16_t known = takes_bulk ? FRAME_BULK : 0;
+
+    if (header->flags & ~known || header->status != 0)
+        return false;
+    return (header->flags & FRAME_BULK) || (header->bulk_length == 0 && header->bulk_offset == 0);
+}
+
+int request_handle(struct client *client, const struct frame *frame)
+{
+    struct request request = {.client = client,
+                              .store = client->server->store,
+                              .header = &frame->header,
+                              .body = {.at = frame->body, .left = frame->body_length}};
+    uint16_t operation = frame->header.operation;
+    const struct operation_row *row = NULL;
+
+    if (operation < sizeof(operations) / sizeof(operations[0]) && operations[operation].handle)
+        row = &operations[operation];
+    if (!client->greeted && operation != OPERATION_HELLO) {
+        client->closing = true;
+        return ANSWER_ERROR(&request, -EPROTO, "the first frame must be HELLO");
+    }
+    if (!row)
+        return ANSWER_ERROR(&request, -EOPNOTSUPP, "there is no operation %u", operation);
+    if (!is_header_sound(&frame->header, row->takes_bulk))
+        return ANSWER_ERROR(&request, -EPROTO,
+                            "the frame header has flags, a status or bulk fields that operation %u "
+                            "does not have",
+                            operation);
+    return row->handle(&request);
+}

@@ -1,0 +1,256 @@
+/*
+ * The memory of the store: how much of the file is backed by tmpfs, and how far LMDB may go.
+ *
+ * LMDB writes through its map. A page of it that tmpfs can't back is a SIGBUS, so memory is taken
+ * with fallocate first, in steps, and every change claims the most pages that it can add. While the
+ * claims fit what is reserved, LMDB cannot leave it, and its map may be far larger: it is only
+ * address space, and readers of any size fit.
+ *
+ * When no more is to be had (max memory, or tmpfs is full), a change is made alone in a
+ * transaction, and the map is cut to what is reserved: the fence. Then LMDB itself finds out
+ * whether the free pages inside suffice, and a failure is that one change's. A part of the memory
+ * is kept back from puts, because a delete needs pages too before it gives any back.
+ */
+#include "store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Pages that one change adds to the trees at most, its values aside: paths copied, pages split. */
+#define CHANGE_PAGES 24
+
+/* The map in times of max memory. Readers map it too; it costs address space only. */
+#define MAP_FACTOR 4
+
+#define READERS_MAX 2048
+#define LOCK_FILE_SIZE (READERS_MAX * 64 + 4096) /* a reader's slot is a cache line */
+
+#define STEP (1U << 20)   /* bytes taken at once */
+#define AHEAD (16U << 20) /* bytes to have in reserve when there is time */
+
+/* What a commit adds besides its changes: counters, and the list of free pages, which takes 8 bytes
+ * for each page of the file at worst. */
+static uint64_t commit_pages(uint64_t last)
+{
+    return 64 + last / 250;
+}
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Pages in the file as of the last commit. */
+static uint64_t file_pages(struct store *store)
+{
+    MDB_envinfo info;
+
+    mdb_env_info(store->env, &info);
+    return info.me_last_pgno + 1;
+}
+
+/* Takes memory up to `pages`. Returns 0 or -ENOSPC and the like. */
+static int reserve_grow(struct store *store, uint64_t pages)
+{
+    struct reserve *reserve = &store->reserve;
+    off_t from = (off_t)(reserve->pages * store->page_size);
+    off_t length = (off_t)((pages - reserve->pages) * store->page_size);
+
+    while (fallocate(store->data_fd, FALLOC_FL_KEEP_SIZE, from, length) < 0) {
+        if (errno != EINTR)
+            return -errno;
+    }
+    reserve->pages = pages;
+    return 0;
+}
+
+/* Grows by a step or by what is needed; by that alone if there is no room for more. */
+static int reserve_grow_to(struct store *store, uint64_t needed)
+{
+    struct reserve *reserve = &store->reserve;
+    uint64_t step = min(max(needed, reserve->pages + STEP / store->page_size), reserve->max);
+
+    if (needed > reserve->max)
+        return -ENOSPC;
+    if (reserve_grow(store, step) == 0)
+        return 0;
+    return step > needed ? reserve_grow(store, needed) : -ENOSPC;
+}
+
+/* Sets the size of LMDB's map. No transaction may be open. */
+static int reserve_set_map(struct store *store, uint64_t pages)
+{
+    return store_error(mdb_env_set_mapsize(store->env, pages * store->page_size));
+}
+
+static int reserve_set_fence(struct store *store, uint64_t fence)
+{
+    struct reserve *reserve = &store->reserve;
+    int r;
+
+    if (reserve->fence == fence)
+        return 0;
+    r = reserve_set_map(store, fence ? fence : reserve->map);
+    if (r == 0)
+        reserve->fence = fence;
+    return r;
+}
+
+/* Pages that hold something, the list of free pages included. */
+static int reserve_pages_used(struct store *store, uint64_t *ret_pages)
+{
+    const MDB_dbi databases[] = {0,
+                                 1,
+                                 store->objects,
+                                 store->blobs,
+                                 store->refs,
+                                 store->buckets,
+                                 store->names,
+                                 store->totals_db};
+    uint64_t pages = 2; /* the two meta pages */
+    MDB_stat stat;
+    MDB_txn *txn;
+    int r = store_reader(store, &txn);
+
+    for (size_t i = 0; r == 0 && i < sizeof(databases) / sizeof(databases[0]); i++) {
+        r = store_error(mdb_stat(txn, databases[i], &stat));
+        if (r == 0)
+            pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+    }
+    if (r < 0)
+        return r;
+    *ret_pages = pages;
+    return 0;
+}
+
+/* No more memory: lets the change try alone, with the free pages there are. */
+static int reserve_claim_alone(struct store *store, uint64_t need, bool frees)
+{
+    struct reserve *reserve = &store->reserve;
+    uint64_t kept_back = commit_pages(reserve->last);
+    uint64_t fence = reserve->fence ? reserve->fence : reserve->pages;
+    uint64_t used = 0;
+    int r;
+
+    if (store->scans > 0)
+        return -EBUSY; /* a scan has pointers into the map, and keeps pages from being used */
+    if (!frees) {
+        r = reserve_pages_used(store, &used);
+        if (r < 0)
+            return r;
+        if (used + need + 2 * kept_back > reserve->pages)
+            return -ENOSPC;
+        fence = max(reserve->pages - kept_back, reserve->last);
+    }
+    store_stop_looking(store);
+    r = reserve_set_fence(store, fence);
+    if (r == 0)
+        reserve->claimed = reserve->pages; /* nothing else fits this transaction */
+    return r;
+}
+
+int reserve_claim(struct store *store, uint64_t value_pages, bool frees)
+{
+    struct reserve *reserve = &store->reserve;
+    uint64_t need = CHANGE_PAGES + value_pages;
+    uint64_t most;
+    int r;
+
+    if (!store->change) {
+        reserve->last = file_pages(store);
+        reserve->claimed = 0;
+    }
+    most = reserve->last + reserve->claimed + need + commit_pages(reserve->last);
+    if (!frees)
+        most += commit_pages(reserve->last); /* kept back for deletes */
+    if (most <= (reserve->fence ? reserve->fence : reserve->pages)) {
+        reserve->claimed += need;
+        return 0;
+    }
+    /* Claims are the worst case. After a commit it is known how much was really used. */
+    if (store->change)
+        return -EAGAIN;
+    if (most <= reserve->max && reserve_grow_to(store, most) == 0) {
+        if (reserve->fence && store->scans > 0)
+            return -EBUSY;
+        store_stop_looking(store);
+        r = reserve_set_fence(store, 0);
+        if (r == 0)
+            reserve->claimed = need;
+        return r;
+    }
+    return reserve_claim_alone(store, need, frees);
+}
+
+bool reserve_last_resort(struct store *store)
+{
+    struct reserve *reserve = &store->reserve;
+
+    return !store->change && !store->failed && reserve->fence && reserve->fence < reserve->pages &&
+           reserve_set_fence(store, reserve->pages) == 0;
+}
+
+int store_reserve_ahead(struct store *store)
+{
+    struct reserve *reserve = &store->reserve;
+    uint64_t wanted = min(file_pages(store) + AHEAD / store->page_size, reserve->max);
+
+    if (store->change || reserve->fence || reserve->pages >= wanted)
+        return 0;
+    return reserve_grow_to(store, min(wanted, reserve->pages + STEP / store->page_size)) == 0;
+}
+
+/* Gives the lock file its memory before LMDB maps it, for the same reason as the data file's.
+ * It must not be opened and closed later: that would drop LMDB's locks. */
+static int reserve_lock_file(const char *folder)
+{
+    char path[PATH_MAX];
+    int fd;
+    int r = 0;
+
+    if (snprintf(path, sizeof(path), "%s/lock.mdb", folder) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    if (fallocate(fd, 0, 0, LOCK_FILE_SIZE) < 0)
+        r = -errno;
+    close(fd);
+    return r;
+}
+
+int reserve_open(struct store *store, const char *folder, unsigned flags, unsigned databases)
+{
+    struct reserve *reserve = &store->reserve;
+    MDB_stat stat;
+    int r = reserve_lock_file(folder);
+
+    if (r < 0)
+        return r;
+    store->page_size = (size_t)sysconf(_SC_PAGESIZE);
+    reserve->max = store->limits.max_memory / store->page_size;
+    reserve->map = reserve->max * MAP_FACTOR;
+    mdb_env_set_maxreaders(store->env, READERS_MAX);
+    mdb_env_set_maxdbs(store->env, databases);
+    r = reserve_set_map(store, reserve->map);
+    if (r < 0)
+        return r;
+    r = store_error(mdb_env_open(store->env, folder, flags, 0600));
+    if (r < 0)
+        return r;
+    mdb_env_get_fd(store->env, &store->data_fd);
+    mdb_env_stat(store->env, &stat);
+    store->page_size = stat.ms_psize;
+    reserve->last = file_pages(store);
+    /* What is in the file already, and enough for the first transaction. */
+    return reserve_grow(
+        store, max(reserve->last, min(reserve->max, reserve->last + STEP / store->page_size)));
+}

@@ -1,0 +1,374 @@
+#include "server.h"
+
+#include "listing.h"
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENTS_MAX 256
+#define ACCEPTS_MAX 64 /* in one turn */
+
+/* Descriptors that are not clients': listeners, epoll, store, and what libraries need. */
+#define DESCRIPTORS_KEPT 64
+
+uint64_t server_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* ---- accepting ---- */
+
+/* Tells a client that it can't be served, as the answer to the HELLO that it will send. */
+static void refuse(int fd, const char *text)
+{
+    struct frame_header header = {.operation = OPERATION_HELLO, .status = -EUSERS};
+    struct connection connection;
+    uint8_t *body;
+
+    header.flags = FRAME_ANSWER;
+    connection_init(&connection, fd);
+    body = connection_queue(&connection, &header, strlen(text));
+    if (body) {
+        memcpy(body, text, strlen(text));
+        connection_send(&connection);
+    }
+    connection_finish(&connection);
+}
+
+/* One user other than ours and root may have a quarter of the connections. */
+static bool has_too_many(const struct server *server, int fd)
+{
+    struct ucred peer = {0};
+    socklen_t length = sizeof(peer);
+    const struct client *client;
+    size_t count = 0;
+
+    if (server->clients >= server->clients_max)
+        return true;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+        return true;
+    if (peer.uid == 0 || peer.uid == geteuid())
+        return false;
+    TAILQ_FOREACH(client, &server->all, all)
+    {
+        if (client->uid == peer.uid)
+            count++;
+    }
+    return count >= server->clients_max / 4;
+}
+
+static void welcome(struct server *server, int fd)
+{
+    char text[128];
+
+    if (has_too_many(server, fd)) {
+        snprintf(text, sizeof(text),
+                 "memstored has as many clients as it takes: %zu in all, a quarter for one user",
+                 server->clients_max);
+        refuse(fd, text);
+        return;
+    }
+    if (client_create(server, fd) < 0)
+        refuse(fd, "memstored is out of memory");
+}
+
+/* No descriptor is left: gives up the spare one to take a client in and refuse it. Left alone, it
+ * would hang, and the listening socket would wake us without end. */
+static void refuse_with_spare(struct server *server, int listener)
+{
+    int fd;
+
+    close(server->spare_fd);
+    fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0)
+        refuse(fd, "memstored is out of descriptors; raise its limit (LimitNOFILE, ulimit -n)");
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void accept_clients(struct server *server, struct source *source, uint32_t events)
+{
+    size_t index = (size_t)(source - server->listener_sources);
+    int listener = server->listener->fds[index];
+
+    (void)events;
+    for (int i = 0; i < ACCEPTS_MAX; i++) {
+        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            welcome(server, fd);
+        } else if (errno == EMFILE || errno == ENFILE) {
+            refuse_with_spare(server, listener);
+            return;
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            return;
+        }
+    }
+}
+
+/* ---- turns ---- */
+
+void server_commit(struct server *server)
+{
+    int r = store_commit(server->store);
+    struct client *client, *next;
+
+    for (client = TAILQ_FIRST(&server->replied); client; client = next) {
+        next = TAILQ_NEXT(client, replied);
+        if (r < 0)
+            client_fail_answers(client, r);
+        client->uncommitted = 0;
+    }
+    if (r < 0 && r != -ENOSPC && r != -ENOMEM)
+        server->failure = r;
+}
+
+static void process_ready(struct server *server)
+{
+    struct client *last = TAILQ_LAST(&server->ready, client_queue);
+    struct client *client, *next;
+
+    /* Those that come back for more are behind `last`: they wait for the next turn. */
+    for (client = TAILQ_FIRST(&server->ready); client; client = next) {
+        next = client == last ? NULL : TAILQ_NEXT(client, ready);
+        TAILQ_REMOVE(&server->ready, client, ready);
+        client->is_ready = false;
+        client_process(client);
+    }
+}
+
+static void flush_replied(struct server *server)
+{
+    struct client *client;
+
+    while ((client = TAILQ_FIRST(&server->replied))) {
+        TAILQ_REMOVE(&server->replied, client, replied);
+        client->is_replied = false;
+        client_flush(client);
+    }
+}
+
+static void close_overdue(struct server *server)
+{
+    struct client *client;
+    uint64_t now = TAILQ_EMPTY(&server->waiting) ? 0 : server_now();
+
+    while ((client = TAILQ_FIRST(&server->waiting)) &&
+           now - client->waiting_since >= server->client_timeout) {
+        log_warning("a client of user %u is closed: it %s for %llu s", (unsigned)client->uid,
+                    !client->greeted                         ? "said no HELLO"
+                    : connection_unsent(&client->connection) ? "did not take its answers"
+                                                             : "held half a request",
+                    (unsigned long long)(server->client_timeout / 1000000));
+        client_close(client);
+    }
+}
+
+static void free_dead(struct server *server)
+{
+    struct client *client;
+
+    while ((client = TAILQ_FIRST(&server->dead))) {
+        TAILQ_REMOVE(&server->dead, client, dead_entry);
+        free(client);
+    }
+}
+
+static void keep_watchdog(struct server *server)
+{
+    uint64_t now = server->watchdog ? server_now() : 0;
+
+    if (!server->watchdog || now < server->watchdog_next)
+        return;
+    sd_notify(0, "WATCHDOG=1");
+    server->watchdog_next = now + server->watchdog;
+}
+
+/* Milliseconds that epoll may sleep. */
+static int sleep_time(struct server *server, bool more)
+{
+    uint64_t until = UINT64_MAX;
+    uint64_t now;
+
+    if (more || !TAILQ_EMPTY(&server->ready) || !TAILQ_EMPTY(&server->listings))
+        return 0;
+    if (!TAILQ_EMPTY(&server->waiting))
+        until = TAILQ_FIRST(&server->waiting)->waiting_since + server->client_timeout;
+    if (server->watchdog && server->watchdog_next < until)
+        until = server->watchdog_next;
+    if (until == UINT64_MAX)
+        return -1;
+    now = server_now();
+    return until <= now ? 0 : (int)((until - now) / 1000 + 1);
+}
+
+/* One turn. Returns whether there is idle work left. */
+static int server_turn(struct server *server, bool more)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(server->epoll_fd, events, EVENTS_MAX, sleep_time(server, more));
+
+    if (count < 0)
+        return errno == EINTR ? 0 : -errno;
+    for (int i = 0; i < count; i++) {
+        struct source *source = events[i].data.ptr;
+
+        source->dispatch(server, source, events[i].events);
+    }
+    process_ready(server);
+    server_commit(server);
+    listings_continue(server);
+    flush_replied(server);
+    close_overdue(server);
+    free_dead(server);
+    keep_watchdog(server);
+    if (count == 0 && TAILQ_EMPTY(&server->ready) && TAILQ_EMPTY(&server->listings))
+        return store_reserve_ahead(server->store);
+    return count > 0; /* look once more without sleeping, and do idle work if all is quiet */
+}
+
+/* ---- start and end ---- */
+
+static void take_signal(struct server *server, struct source *source, uint32_t events)
+{
+    struct signalfd_siginfo info;
+
+    (void)source;
+    (void)events;
+    if (read(server->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+        log_info("stopping: %s", strsignal((int)info.ssi_signo));
+        server->stopping = true;
+    }
+}
+
+static int watch(struct server *server, int fd, struct source *source)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+
+    return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int watch_signals(struct server *server)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        return -errno;
+    server->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (server->signal_fd < 0)
+        return -errno;
+    server->signal_source.dispatch = take_signal;
+    return watch(server, server->signal_fd, &server->signal_source);
+}
+
+static int watch_listeners(struct server *server)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < server->listener->count; i++) {
+        int fd = server->listener->fds[i];
+
+        /* A socket from systemd may block; accept must not. */
+        if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+            return -errno;
+        server->listener_sources[i].dispatch = accept_clients;
+        r = watch(server, fd, &server->listener_sources[i]);
+    }
+    return r;
+}
+
+/* As many clients as descriptors allow: each has a socket and a bulk buffer. */
+static void set_clients_max(struct server *server)
+{
+    struct rlimit limit = {.rlim_cur = 1024};
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    server->clients_max =
+        limit.rlim_cur > 4 * DESCRIPTORS_KEPT ? (limit.rlim_cur - DESCRIPTORS_KEPT) / 2 : 32;
+}
+
+static int server_init(struct server *server)
+{
+    uint64_t watchdog = 0;
+    int r;
+
+    TAILQ_INIT(&server->all);
+    TAILQ_INIT(&server->ready);
+    TAILQ_INIT(&server->replied);
+    TAILQ_INIT(&server->waiting);
+    TAILQ_INIT(&server->dead);
+    TAILQ_INIT(&server->listings);
+    server->started = server_now();
+    set_clients_max(server);
+    if (sd_watchdog_enabled(0, &watchdog) > 0)
+        server->watchdog = watchdog / 2;
+    server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (server->epoll_fd < 0 || server->spare_fd < 0)
+        return -errno;
+    r = watch_signals(server);
+    return r < 0 ? r : watch_listeners(server);
+}
+
+static void server_finish(struct server *server)
+{
+    while (!TAILQ_EMPTY(&server->all))
+        client_close(TAILQ_FIRST(&server->all));
+    free_dead(server);
+    if (server->signal_fd >= 0)
+        close(server->signal_fd);
+    if (server->spare_fd >= 0)
+        close(server->spare_fd);
+    if (server->epoll_fd >= 0)
+        close(server->epoll_fd);
+}
+
+int server_run(struct server *server, struct listener *listener, struct store *store,
+               unsigned client_timeout)
+{
+    int r;
+
+    *server = (struct server){.listener = listener,
+                              .store = store,
+                              .client_timeout = client_timeout * UINT64_C(1000000),
+                              .epoll_fd = -1,
+                              .signal_fd = -1,
+                              .spare_fd = -1};
+    r = server_init(server);
+    if (r < 0) {
+        log_error("cannot start: %s", strerror(-r));
+        goto out;
+    }
+    sd_notify(0, "READY=1\nSTATUS=Serving");
+    while (r >= 0 && !server->stopping && !server->failure)
+        r = server_turn(server, r > 0);
+    sd_notify(0, "STOPPING=1");
+    if (server->failure)
+        r = server->failure;
+    if (r < 0)
+        log_error("the store or the server failed (%s); the store is left as it is", strerror(-r));
+out:
+    server_finish(server);
+    return r < 0 ? r : 0;
+}

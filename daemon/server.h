@@ -1,0 +1,57 @@
+/*
+ * The server: one thread, one epoll loop. A turn of the loop takes in what all clients have sent,
+ * applies it in one transaction, commits, and only then sends the answers.
+ */
+#ifndef MEMSTORED_SERVER_H
+#define MEMSTORED_SERVER_H
+
+#include "client.h"
+#include "listener.h"
+#include "store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+TAILQ_HEAD(client_queue, client);
+TAILQ_HEAD(listing_queue, listing);
+
+struct server {
+    struct store *store;
+    struct listener *listener;
+    struct source listener_sources[LISTENERS_MAX];
+    struct source signal_source;
+    int epoll_fd;
+    int signal_fd;
+    int spare_fd; /* given up for a moment to refuse a client when descriptors are out */
+
+    size_t clients;
+    size_t clients_max;
+    struct client_queue all;
+    struct client_queue ready;   /* have requests to be handled */
+    struct client_queue replied; /* have answers from this turn */
+    struct client_queue waiting; /* are waited for, the longest first */
+    struct client_queue dead;    /* to be freed at the end of the turn */
+    struct listing_queue listings;
+
+    uint64_t client_timeout; /* microseconds */
+    uint64_t watchdog;       /* microseconds between signs of life; 0: none wanted */
+    uint64_t watchdog_next;
+    uint64_t started;
+    uint64_t requests;
+    uint64_t refused; /* for lack of quota or memory */
+    int failure;      /* why it can't go on */
+    bool stopping;
+};
+
+/* Serves until SIGTERM, SIGINT or SIGHUP (returns 0) or until the store fails (negative errno). */
+int server_run(struct server *server, struct listener *listener, struct store *store,
+               unsigned client_timeout);
+
+/* Commits what was done so far in this turn; if that fails, its answers become failures. */
+void server_commit(struct server *server);
+
+/* CLOCK_MONOTONIC in microseconds. */
+uint64_t server_now(void);
+
+#endif

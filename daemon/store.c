@@ -1,0 +1,371 @@
+#include "store_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define ENV_FLAGS (MDB_WRITEMAP | MDB_NOSYNC | MDB_NOTLS | MDB_NOMEMINIT)
+#define DATABASES_MAX 16
+
+/* Changes in one transaction; LMDB's own limit is on the pages they touch. */
+#define CHANGES_MAX 4096
+
+int store_error(int code)
+{
+    switch (code) {
+    case MDB_SUCCESS:
+        return 0;
+    case MDB_NOTFOUND:
+        return -ENOENT;
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL:
+        return -ENOSPC;
+    case MDB_READERS_FULL:
+        return -EUSERS;
+    case MDB_KEYEXIST:
+    case MDB_BAD_VALSIZE:
+    case MDB_BAD_TXN:
+    case MDB_BAD_DBI:
+        return -ENOTRECOVERABLE; /* a mistake of ours */
+    default:
+        return code > 0 ? -code : -EUCLEAN;
+    }
+}
+
+/* ---- transactions ---- */
+
+void store_stop_looking(struct store *store)
+{
+    if (store->looking)
+        mdb_txn_reset(store->look);
+    store->looking = false;
+}
+
+int store_reader(struct store *store, MDB_txn **ret_txn)
+{
+    int r;
+
+    if (store->change) {
+        *ret_txn = store->change;
+        return 0;
+    }
+    if (!store->looking) {
+        r = store_error(mdb_txn_renew(store->look));
+        if (r < 0)
+            return r;
+        store->looking = true;
+    }
+    *ret_txn = store->look;
+    return 0;
+}
+
+/* Forgets what the running transaction changed. */
+static void store_forget(struct store *store)
+{
+    store->change = NULL;
+    store->changes = 0;
+    store->totals = store->committed;
+    store->bucket.id = 0;
+    store_stop_looking(store);
+}
+
+int store_drop(struct store *store, int error)
+{
+    bool alone = store->changes == 1;
+
+    if (store->change)
+        mdb_txn_abort(store->change);
+    store_forget(store);
+    /* Earlier changes are gone with this one; whoever waits for them must hear of it. */
+    if (!alone)
+        store->failed = error;
+    return error;
+}
+
+int store_begin(struct store *store, uint64_t value_pages, bool frees)
+{
+    int r;
+
+    if (store->failed)
+        return store->failed;
+    if (store->changes >= CHANGES_MAX)
+        return -EAGAIN;
+    r = reserve_claim(store, value_pages, frees);
+    if (r < 0)
+        return r;
+    if (!store->change) {
+        store_stop_looking(store);
+        r = store_error(mdb_txn_begin(store->env, NULL, 0, &store->change));
+        if (r < 0)
+            return r;
+    }
+    store->changes++;
+    return 0;
+}
+
+static int store_write_bucket(struct store *store)
+{
+    MDB_val id = {.mv_data = &store->bucket.id, .mv_size = sizeof(store->bucket.id)};
+    MDB_val row = {.mv_data = &store->bucket.row, .mv_size = sizeof(store->bucket.row)};
+    int r;
+
+    if (!store->bucket.changed)
+        return 0;
+    r = store_error(mdb_put(store->change, store->buckets, &id, &row, 0));
+    if (r == 0)
+        store->bucket.changed = false;
+    return r;
+}
+
+static int store_write_totals(struct store *store, MDB_txn *txn)
+{
+    uint32_t number = TOTALS_STORE;
+    MDB_val key = {.mv_data = &number, .mv_size = sizeof(number)};
+    MDB_val row = {.mv_data = &store->totals, .mv_size = sizeof(store->totals)};
+
+    return store_error(mdb_put(txn, store->totals_db, &key, &row, 0));
+}
+
+int store_commit(struct store *store)
+{
+    int r = store->failed;
+
+    store->failed = 0;
+    if (r < 0 || !store->change) {
+        store_stop_looking(store);
+        return r;
+    }
+    r = store_write_bucket(store);
+    if (r == 0)
+        r = store_write_totals(store, store->change);
+    if (r < 0) {
+        mdb_txn_abort(store->change);
+        store_forget(store);
+        return r;
+    }
+    r = store_error(mdb_txn_commit(store->change));
+    if (r < 0) {
+        store_forget(store);
+        return r;
+    }
+    store->change = NULL;
+    store->changes = 0;
+    store->committed = store->totals;
+    store->commits++;
+    return 0;
+}
+
+/* ---- counters and buckets ---- */
+
+int store_open_bucket(struct store *store, uint32_t id)
+{
+    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
+    MDB_val row;
+    MDB_txn *txn;
+    int r;
+
+    if (store->bucket.id == id && id != 0)
+        return 0;
+    r = store_reader(store, &txn);
+    if (r < 0)
+        return r;
+    r = store_error(mdb_get(txn, store->buckets, &key, &row));
+    if (r < 0)
+        return r == -ENOENT ? -ENXIO : r;
+    if (row.mv_size != sizeof(struct bucket))
+        return -EUCLEAN;
+    r = store_write_bucket(store);
+    if (r < 0)
+        return store_drop(store, r);
+    memcpy(&store->bucket.row, row.mv_data, sizeof(struct bucket));
+    store->bucket.id = id;
+    return 0;
+}
+
+int store_bucket(struct store *store, const char *name, size_t length, uint32_t *ret_id)
+{
+    MDB_val key = {.mv_data = (void *)(uintptr_t)name, .mv_size = length};
+    MDB_val row;
+    MDB_txn *txn;
+    int r = store_reader(store, &txn);
+
+    if (r < 0)
+        return r;
+    r = store_error(mdb_get(txn, store->names, &key, &row));
+    if (r < 0)
+        return r;
+    if (row.mv_size != sizeof(*ret_id))
+        return -EUCLEAN;
+    memcpy(ret_id, row.mv_data, sizeof(*ret_id));
+    return 0;
+}
+
+void store_count(struct store *store, int64_t bytes, int64_t objects)
+{
+    store->bucket.row.used += (uint64_t)bytes;
+    store->bucket.row.objects += (uint64_t)objects;
+    store->bucket.changed = true;
+    store->totals.used += (uint64_t)bytes;
+    store->totals.objects += (uint64_t)objects;
+}
+
+void store_stamp(struct store *store, struct record *record)
+{
+    struct timespec now;
+    int64_t modified;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    modified = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    if (modified <= store->totals.last_modified)
+        modified = store->totals.last_modified + 1;
+    store->totals.last_modified = modified;
+    record->modified = modified;
+    record->version = ++store->totals.version;
+}
+
+const struct store_limits *store_limits(const struct store *store)
+{
+    return &store->limits;
+}
+
+void store_status(struct store *store, struct store_status *ret_status)
+{
+    struct stat file = {0};
+
+    *ret_status = (struct store_status){.used = store->totals.used,
+                                        .objects = store->totals.objects,
+                                        .version = store->totals.version,
+                                        .buckets = store->totals.buckets,
+                                        .commits = store->commits};
+    memcpy(ret_status->id, store->totals.id, STORE_ID_BYTES);
+    if (fstat(store->data_fd, &file) == 0)
+        ret_status->memory = (uint64_t)file.st_blocks * 512;
+}
+
+/* ---- opening ---- */
+
+static int store_open_databases(struct store *store, MDB_txn *txn)
+{
+    const struct {
+        const char *name;
+        unsigned flags;
+        MDB_dbi *database;
+    } databases[] = {
+        {"objects", 0, &store->objects},
+        {"blobs", MDB_INTEGERKEY, &store->blobs},
+        {"refs", MDB_INTEGERKEY, &store->refs},
+        {"buckets", MDB_INTEGERKEY, &store->buckets},
+        {"names", 0, &store->names},
+        {"totals", MDB_INTEGERKEY, &store->totals_db},
+    };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < sizeof(databases) / sizeof(databases[0]); i++)
+        r = store_error(mdb_dbi_open(txn, databases[i].name, databases[i].flags | MDB_CREATE,
+                                     databases[i].database));
+    return r;
+}
+
+/* Fills a fresh environment: the totals, and the default bucket. */
+static int store_make(struct store *store, MDB_txn *txn)
+{
+    uint32_t id = DEFAULT_BUCKET;
+    struct bucket bucket = {.name_length = 7, .name = "default"};
+    MDB_val id_val = {.mv_data = &id, .mv_size = sizeof(id)};
+    MDB_val name_val = {.mv_data = bucket.name, .mv_size = bucket.name_length};
+    MDB_val row_val = {.mv_data = &bucket, .mv_size = sizeof(bucket)};
+    int r;
+
+    store->totals = (struct totals){.format = STORE_FORMAT, .buckets = 1};
+    if (getrandom(store->totals.id, STORE_ID_BYTES, 0) != STORE_ID_BYTES)
+        return -errno;
+    r = store_error(mdb_put(txn, store->buckets, &id_val, &row_val, 0));
+    if (r == 0)
+        r = store_error(mdb_put(txn, store->names, &name_val, &id_val, 0));
+    if (r == 0)
+        r = store_write_totals(store, txn);
+    return r;
+}
+
+static int store_load(struct store *store, MDB_txn *txn)
+{
+    uint32_t number = TOTALS_STORE;
+    MDB_val key = {.mv_data = &number, .mv_size = sizeof(number)};
+    MDB_val row;
+    int r = store_error(mdb_get(txn, store->totals_db, &key, &row));
+
+    if (r == -ENOENT)
+        return store_make(store, txn);
+    if (r < 0)
+        return r;
+    if (row.mv_size != sizeof(struct totals))
+        return -EUCLEAN;
+    memcpy(&store->totals, row.mv_data, sizeof(struct totals));
+    return store->totals.format == STORE_FORMAT ? 0 : -EUCLEAN;
+}
+
+/* Opens the databases, reads what is there or makes it, all in one transaction. */
+static int store_begin_use(struct store *store)
+{
+    MDB_txn *txn;
+    int r = store_error(mdb_txn_begin(store->env, NULL, 0, &txn));
+
+    if (r < 0)
+        return r;
+    r = store_open_databases(store, txn);
+    if (r == 0)
+        r = store_load(store, txn);
+    if (r < 0) {
+        mdb_txn_abort(txn);
+        return r;
+    }
+    r = store_error(mdb_txn_commit(txn));
+    if (r < 0)
+        return r;
+    store->committed = store->totals;
+    r = store_error(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->look));
+    if (r == 0)
+        mdb_txn_reset(store->look);
+    return r;
+}
+
+int store_open(const char *folder, const struct store_limits *limits, struct store **ret_store)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    int r;
+
+    if (!store)
+        return -ENOMEM;
+    store->limits = *limits;
+    r = store_error(mdb_env_create(&store->env));
+    if (r < 0)
+        goto fail;
+    r = reserve_open(store, folder, ENV_FLAGS, DATABASES_MAX);
+    if (r < 0)
+        goto fail;
+    r = store_begin_use(store);
+    if (r < 0)
+        goto fail;
+    *ret_store = store;
+    return 0;
+
+fail:
+    store_close(store);
+    return r;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    if (store->change)
+        mdb_txn_abort(store->change);
+    if (store->look)
+        mdb_txn_abort(store->look);
+    if (store->env)
+        mdb_env_close(store->env);
+    free(store);
+}

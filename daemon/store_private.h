@@ -1,0 +1,139 @@
+/* What the files of the store share: store.c (environment, transactions, totals), reserve.c
+ * (memory), objects.c (calls on objects), scan.c. No other file includes lmdb.h. */
+#ifndef MEMSTORED_STORE_PRIVATE_H
+#define MEMSTORED_STORE_PRIVATE_H
+
+#include "store.h"
+
+#include "protocol.h"
+
+#include <assert.h>
+
+#include <lmdb.h>
+
+/* Rows of the totals table have these numbers as keys. */
+enum totals_row {
+    TOTALS_STORE = 1,
+};
+
+#define STORE_FORMAT 1
+
+/* The store's own row: read at start, written with each commit. */
+struct totals {
+    uint32_t format; /* STORE_FORMAT */
+    uint32_t reserved;
+    uint8_t id[STORE_ID_BYTES];
+    uint64_t used;
+    uint64_t objects;
+    uint64_t version;      /* the last one given away */
+    uint64_t last_blob;    /* the last blob id given away */
+    int64_t last_modified; /* the last time given away: times never stand still or go back */
+    uint64_t buckets;
+};
+static_assert(sizeof(struct totals) == 72, "totals");
+
+/* A row of the buckets table, by id. */
+struct bucket {
+    uint64_t used;
+    uint64_t objects;
+    uint32_t name_length;
+    char name[BUCKET_NAME_MAX];
+    uint32_t reserved;
+};
+static_assert(sizeof(struct bucket) == 88, "bucket");
+
+#define DEFAULT_BUCKET 1
+
+/* The bucket that the running transaction works on; one at a time is kept. */
+struct open_bucket {
+    uint32_t id; /* 0: none */
+    bool changed;
+    struct bucket row;
+};
+
+/* How much of the file there is memory for, and how far LMDB may go (reserve.c). All in pages. */
+struct reserve {
+    uint64_t pages;   /* from the start of the file: memory is there */
+    uint64_t max;     /* max memory */
+    uint64_t map;     /* size of the map while there is no fence */
+    uint64_t fence;   /* size of the map while no more memory is to be had; 0: no fence */
+    uint64_t last;    /* pages in the file at the start of the transaction */
+    uint64_t claimed; /* that its changes may add at most */
+};
+
+struct store {
+    MDB_env *env;
+    int data_fd; /* LMDB's own */
+    size_t page_size;
+    struct store_limits limits;
+
+    /* Named databases. Keys of objects are the bucket id, big-endian, and the object's key. */
+    MDB_dbi objects;   /* -> record */
+    MDB_dbi blobs;     /* blob id -> value */
+    MDB_dbi refs;      /* blob id -> how many objects have it, where that is more than one */
+    MDB_dbi buckets;   /* bucket id -> struct bucket */
+    MDB_dbi names;     /* name of a bucket -> bucket id */
+    MDB_dbi totals_db; /* enum totals_row -> struct totals */
+
+    MDB_txn *change; /* the running transaction, or NULL */
+    MDB_txn *look;   /* a read transaction, kept to be renewed */
+    bool looking;    /* it is in use */
+    int failed;      /* why the running transaction was dropped, or 0 */
+
+    struct totals totals;    /* with the changes of the running transaction */
+    struct totals committed; /* without */
+    struct open_bucket bucket;
+    uint64_t changes; /* in the running transaction */
+    uint64_t commits;
+    size_t scans;
+    struct reserve reserve;
+    uint8_t scratch[RECORD_MAX]; /* one record, while its row moves */
+};
+
+/* A row's place in the objects table: bucket id, big-endian so that rows sort by it, then the key.
+ */
+struct row_key {
+    uint8_t bytes[sizeof(uint32_t) + KEY_MAX];
+    MDB_val val; /* those bytes; the struct must not be copied */
+};
+void row_key_init(struct row_key *row, const struct store_key *key);
+
+/* The one place where LMDB's codes become ours. */
+int store_error(int code);
+
+/* A transaction to read in: the running one, so that changes are seen, or a read-only one. */
+int store_reader(struct store *store, MDB_txn **ret_txn);
+
+/*
+ * Begins a change that adds at most so many pages of values, or goes on with the running
+ * transaction. -EAGAIN and -EBUSY as in store.h; -ENOSPC.
+ */
+int store_begin(struct store *store, uint64_t value_pages, bool frees);
+
+/* A change failed in the middle: drops the running transaction. Returns `error`. */
+int store_drop(struct store *store, int error);
+
+/* Makes the bucket the open one. -ENXIO: no such bucket. */
+int store_open_bucket(struct store *store, uint32_t id);
+
+/* Adds to the counters of the open bucket and of the store. */
+void store_count(struct store *store, int64_t bytes, int64_t objects);
+
+/* Gives away the next version and time of change. */
+void store_stamp(struct store *store, struct record *record);
+
+/* Ends the use of the read-only transaction, whose map may change then. */
+void store_stop_looking(struct store *store);
+
+/* reserve.c */
+
+/* Opens the environment in the folder with memory to begin with. */
+int reserve_open(struct store *store, const char *folder, unsigned flags, unsigned databases);
+
+/* Makes sure that a change may add so many pages of values; as store_begin. */
+int reserve_claim(struct store *store, uint64_t value_pages, bool frees);
+
+/* After -ENOSPC in a change that frees: may it try once more, with the memory kept back? */
+bool reserve_last_resort(struct store *store);
+
+#endif
