@@ -5,7 +5,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-static void log_line(int level, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void log_line(int level, const char *format,
+                                                           va_list arguments)
 {
     char text[1024];
 

@@ -80,10 +80,20 @@ int store_get(struct store *store, const struct store_key *key, struct record *r
 
 /* ---- blobs ---- */
 
-/* Pages that a value of this size takes: its own, for a blob, with LMDB's page header. */
-static uint64_t value_pages(const struct store *store, uint64_t size)
+/* Pages that so many bytes take at most when they stand alone, with LMDB's page header. */
+static uint64_t pages_for(const struct store *store, uint64_t size)
 {
-    return size <= RECORD_VALUE_MAX ? 1 : size / store->page_size + 2;
+    return size / store->page_size + 2;
+}
+
+/* Pages that a new object takes besides its place in the tree. Its blob is still to be made. */
+static uint64_t object_pages(const struct store *store, const struct record *record)
+{
+    size_t length = record_length(record);
+
+    if (record->size <= RECORD_VALUE_MAX)
+        return pages_for(store, length);
+    return pages_for(store, length - record->size) + pages_for(store, record->size);
 }
 
 static int blob_put(struct store *store, const void *value, struct record *record)
@@ -222,7 +232,7 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
     r = check_quota(store, old.size, record.size);
     if (r < 0)
         return r;
-    r = store_begin(store, value_pages(store, record.size) + RECORD_MAX / store->page_size, false);
+    r = store_begin(store, object_pages(store, &record), false);
     if (r < 0)
         return r;
     store_stamp(store, &record);
@@ -307,7 +317,7 @@ static int begin_pair(struct store *store, struct row_key *source, struct row_ke
             return r;
     }
     keep_record(store, ret_source);
-    r = store_begin(store, RECORD_MAX / store->page_size, false);
+    r = store_begin(store, pages_for(store, record_length(ret_source)), false);
     return r < 0 ? r : existed;
 }
 
