@@ -33,9 +33,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define VALUE_MAX ((1ULL << 32) - (64 << 10)) /* bytes of a value: 4 GiB - 64 KiB */
 #define BULK_MAX (1ULL << 32)                 /* bytes of a bulk buffer */
 #define BULK_LENGTH_MAX UINT32_MAX            /* bytes of it that one request can use */
-#define INLINE_MAX                                                                 \
-    8192 /* a value up to this size rides in its frame, where bulk is possible too \
-          */
+#define INLINE_MAX 8192 /* bytes of a value that rides in its frame where bulk is possible too */
 
 /* What a request asks for. Numbers are never used again; retired ones stay listed here. */
 enum operation {
