@@ -1,0 +1,211 @@
+# memstore: `make help` lists what can be made.
+
+VERSION := $(shell sed -n 's/^.define MEMSTORE_VERSION "\(.*\)"/\1/p' common/version.h)
+SOVERSION := 1
+
+CC ?= gcc
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+SYSTEMDDIR ?= $(PREFIX)/lib/systemd
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+
+comma := ,
+# A sanitizer build has a tree of its own: SAN=address,undefined or SAN=thread.
+BUILD ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla $(if $(WERROR),-Werror)
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. -Icommon -fPIC -fvisibility=hidden -pthread \
+	$(WARNINGS) $(CFLAGS) $(SANITIZE) $(CPPFLAGS)
+ALL_LDFLAGS = -pthread $(SANITIZE) $(LDFLAGS)
+
+COMMON := connection metadata size socket_path record
+DAEMON := main options lock_file data_folder memory listener server client request bulk listing \
+	store reserve objects scan etag log
+CLIENT := handle turns channel connect await bulk message object put_head put get key list \
+	pair writer url stats
+CLI := main arguments help commands key text status input output progress transfer print json
+
+common_objects := $(COMMON:%=$(BUILD)/common/%.o)
+daemon_objects := $(DAEMON:%=$(BUILD)/daemon/%.o) $(common_objects)
+client_objects := $(CLIENT:%=$(BUILD)/client/%.o) $(common_objects)
+cli_objects := $(CLI:%=$(BUILD)/cli/%.o) $(BUILD)/common/size.o
+
+daemon_packages := lmdb libsystemd libxxhash
+cli_packages := jansson
+test_packages := check
+packages := $(daemon_packages) $(cli_packages) $(test_packages)
+
+# Test programs, one topic each; tests/run runs them and adds up.
+TESTS := common connection store daemon protocol behaviour limit processes handle bulk writer \
+	command install systemd
+harness_objects := $(BUILD)/tests/harness.o
+
+binaries := $(BUILD)/memstored $(BUILD)/memstore
+libraries := $(BUILD)/libmemstore.so $(BUILD)/libmemstore.a
+soname := libmemstore.so.$(SOVERSION)
+test_programs := $(TESTS:%=$(BUILD)/tests/test_%)
+
+.DEFAULT_GOAL := all
+.PHONY: all demo check check-run demo-run install deps deps-lint lint format clean help
+
+all: $(binaries) $(libraries) ## build the daemon, the command and the library (default)
+
+help: ## list what can be made
+	@echo 'make TARGET [SAN=address,undefined|thread] [WERROR=1] [CC=clang] [PREFIX=…] [DESTDIR=…]'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s'|'
+
+# ---- building ----
+
+flags_of = $(shell $(PKG_CONFIG) --cflags $(1))
+libs_of = $(shell $(PKG_CONFIG) --libs $(1))
+
+$(BUILD)/daemon/%.o $(BUILD)/tests/test_store.o: ALL_CFLAGS += $(call flags_of,$(daemon_packages))
+$(BUILD)/cli/%.o: ALL_CFLAGS += $(call flags_of,$(cli_packages))
+$(BUILD)/tests/%.o: ALL_CFLAGS += $(call flags_of,$(test_packages)) -Wno-missing-prototypes
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/memstored: $(daemon_objects)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(daemon_packages))
+
+$(BUILD)/$(soname): $(client_objects) client/libmemstore.map
+	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(soname) $(if $(SAN),,-Wl$(comma)-z$(comma)defs) \
+		-Wl,--version-script,client/libmemstore.map -o $@ $(client_objects)
+
+$(BUILD)/libmemstore.so: $(BUILD)/$(soname)
+	ln -sf $(soname) $@
+
+# One object whose only global names are the public ones, so that ours cannot clash with a program's.
+$(BUILD)/libmemstore.a: $(client_objects)
+	$(LD) -r -o $(BUILD)/libmemstore.o $^
+	objcopy --localize-hidden $(BUILD)/libmemstore.o
+	rm -f $@
+	$(AR) rcs $@ $(BUILD)/libmemstore.o
+
+$(BUILD)/memstore: $(cli_objects) $(BUILD)/libmemstore.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(cli_packages))
+
+# ---- tests ----
+
+$(BUILD)/tests/test_common $(BUILD)/tests/test_connection: $(common_objects)
+$(BUILD)/tests/test_store: $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
+$(BUILD)/tests/test_store: packages_used = $(daemon_packages)
+$(BUILD)/tests/test_protocol: packages_used = libxxhash
+$(BUILD)/tests/test_command: packages_used = jansson
+
+$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(harness_objects) $(BUILD)/libmemstore.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(test_packages) $(packages_used))
+
+$(BUILD)/tests/demo: $(BUILD)/tests/demo.o $(harness_objects) $(BUILD)/libmemstore.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(test_packages))
+
+check: deps ## run every test (installs what is missing first)
+	@$(MAKE) --no-print-directory check-run
+
+check-run: all $(test_programs)
+	BUILD=$(BUILD) CC='$(CC)' SAN='$(SAN)' tests/run $(test_programs)
+
+demo: deps ## watch 4 processes share a store [DIR=/usr/include]
+	@$(MAKE) --no-print-directory demo-run
+
+DIR ?= /usr/include
+demo-run: all $(BUILD)/tests/demo
+	@BUILD=$(BUILD) $(BUILD)/tests/demo $(DIR)
+
+# ---- installing ----
+
+# What install leaves at DESTDIR: the library under its full version, with the links that the
+# loader (SONAME) and the linker (.so) look for.
+library_file := libmemstore.so.$(VERSION)
+man_pages := $(wildcard man/*.[1378])
+units := $(wildcard systemd/*.service systemd/*.socket)
+user_units := $(wildcard systemd/user/*.service systemd/user/*.socket)
+INSTALL ?= install
+
+install: all ## install [PREFIX=/usr/local] [DESTDIR=]
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) \
+		$(SYSTEMDDIR)/system $(SYSTEMDDIR)/user $(SYSUSERSDIR) \
+		$(MANDIR)/man1 $(MANDIR)/man3 $(MANDIR)/man7 $(MANDIR)/man8)
+	$(INSTALL) -m 755 $(binaries) $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 755 $(BUILD)/$(soname) $(DESTDIR)$(LIBDIR)/$(library_file)
+	ln -sf $(library_file) $(DESTDIR)$(LIBDIR)/$(soname)
+	ln -sf $(soname) $(DESTDIR)$(LIBDIR)/libmemstore.so
+	$(INSTALL) -m 644 $(BUILD)/libmemstore.a $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 644 client/memstore.h $(DESTDIR)$(INCLUDEDIR)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' \
+		-e 's|@VERSION@|$(VERSION)|' client/libmemstore.pc.in \
+		> $(DESTDIR)$(LIBDIR)/pkgconfig/libmemstore.pc
+	for unit in $(units:systemd/%=system/%) $(user_units:systemd/%=%); do \
+		sed 's|@BINDIR@|$(BINDIR)|' systemd/$${unit#system/} \
+			> $(DESTDIR)$(SYSTEMDDIR)/$$unit || exit 1; done
+	$(INSTALL) -m 644 systemd/memstore.sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/memstore.conf
+	for page in $(man_pages); do \
+		$(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.} || exit 1; done
+	$(if $(DESTDIR),,-ldconfig)
+
+# ---- what the machine must have ----
+
+deps: ## install what build and tests need and is not there
+	@CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' tests/deps
+
+deps-lint: deps ## install what lint needs and is not there
+	@tests/deps lint
+
+# ---- the looks of the code ----
+
+lint_sources := $(wildcard common/*.c daemon/*.c client/*.c cli/*.c tests/*.c)
+lint_headers := $(wildcard common/*.h daemon/*.h client/*.h cli/*.h tests/*.h)
+lint_flags = -std=c17 -D_GNU_SOURCE -I. -Icommon $(call flags_of,$(packages))
+jobs := $(shell nproc)
+
+.PHONY: lint-format lint-tidy lint-cppcheck lint-shell lint-man
+lint: lint-format lint-cppcheck lint-shell lint-man lint-tidy ## check the code [-k: all of it]
+
+lint-format: deps-lint
+	@echo 'clang-format'
+	@clang-format --dry-run --Werror $(lint_sources) $(lint_headers)
+
+# varFuncNullUB: here NULL is a pointer, which ends a list of arguments well.
+lint-cppcheck: deps-lint
+	@echo 'cppcheck'
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr -j $(jobs) --std=c11 \
+		--enable=warning,performance,portability --suppress=missingIncludeSystem \
+		--suppress=varFuncNullUB -D_GNU_SOURCE -I. -Icommon $(lint_sources)
+
+# Its count of what it found in system headers and does not show is on stderr.
+lint-tidy: deps-lint
+	@echo 'clang-tidy'
+	@printf '%s\n' $(lint_sources) | xargs -P $(jobs) -I FILE \
+		sh -c 'clang-tidy --quiet FILE -- $(lint_flags) 2>/dev/null || { echo FILE; exit 1; }'
+
+lint-shell: deps-lint
+	@echo 'shellcheck'
+	@shellcheck tests/deps tests/run .ci/run
+
+lint-man: deps-lint
+	@echo 'mandoc'
+	@mandoc -T lint -W warning $$(grep -L '^\.so ' $(man_pages))
+
+format: deps-lint ## lay out the code as lint wants it
+	clang-format -i $(lint_sources) $(lint_headers)
+
+# Everything that is compiled, for a look at another compiler's warnings.
+.PHONY: programs
+programs: all $(test_programs) $(BUILD)/tests/demo
+
+clean: ## remove everything that was built
+	rm -rf build
+
+# The headers that each object was made from, as the compiler noted them. Objects are kept.
+.SECONDARY:
+-include $(wildcard $(BUILD)/*/*.d)

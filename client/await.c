@@ -1,0 +1,114 @@
+/* How a channel waits for an answer, and what it believes. */
+#include "channel_private.h"
+#include "deadline.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#define ERRNO_MAX 4095 /* the kernel's */
+
+static bool answer_fits_bulk(const struct frame_header *header, const struct expected *expected)
+{
+    return expected->bulk && header->status == 0 && header->bulk_offset <= expected->room &&
+           header->bulk_length <= expected->room - header->bulk_offset;
+}
+
+static int answer_check(const struct frame_header *header, const struct expected *expected)
+{
+    if (header->operation != expected->operation || header->id != expected->id)
+        return -EPROTO;
+    if (header->status > 0 || header->status < -ERRNO_MAX)
+        return -EPROTO;
+    switch (header->flags) {
+    case FRAME_ANSWER:
+        if (header->bulk_offset > 0 || (header->bulk_length > 0 && header->status != -EMSGSIZE))
+            return -EPROTO;
+        return 0;
+    case FRAME_ANSWER | FRAME_BULK:
+        return answer_fits_bulk(header, expected) ? 0 : -EPROTO;
+    default:
+        return -EPROTO;
+    }
+}
+
+/* Returns 1 and the answer, 0 if it is not there yet. */
+static int answer_next(struct channel *channel, const struct expected *expected,
+                       struct answer *ret_answer)
+{
+    struct frame frame;
+    int r;
+
+    /* The daemon never passes descriptors. */
+    if (channel->connection.received_fd >= 0 || channel->connection.extra_fds)
+        return -EPROTO;
+    r = connection_next(&channel->connection, &frame);
+    if (r <= 0)
+        return r;
+    r = answer_check(&frame.header, expected);
+    if (r < 0)
+        return r;
+    *ret_answer = (struct answer){.frame = frame, .status = frame.header.status};
+    if (frame.header.flags & FRAME_BULK) {
+        ret_answer->bulk = channel->bulk.data + frame.header.bulk_offset;
+        ret_answer->bulk_length = frame.header.bulk_length;
+        ret_answer->bulk_used = frame.header.bulk_offset + frame.header.bulk_length;
+    }
+    return 1;
+}
+
+static int channel_poll(struct channel *channel, int64_t deadline)
+{
+    struct pollfd ready = {.fd = channel->connection.fd, .events = POLLIN};
+    int64_t left = deadline_left(deadline);
+    struct timespec timeout = deadline_timespec(left);
+
+    if (left == 0)
+        return -ETIMEDOUT;
+    if (connection_unsent(&channel->connection) > 0)
+        ready.events |= POLLOUT;
+    if (ppoll(&ready, 1, &timeout, NULL) < 0 && errno != EINTR)
+        return -errno;
+    return 0;
+}
+
+/* A daemon that refuses a client says why and closes, maybe before all of the request got through:
+ * then the connection is dead for sending, and the answer stands in it nonetheless. */
+static int answer_left_behind(struct channel *channel, const struct expected *expected,
+                              struct answer *ret_answer)
+{
+    if (connection_receive(&channel->connection) > 0 &&
+        answer_next(channel, expected, ret_answer) == 1)
+        return 0;
+    return -ECONNRESET;
+}
+
+static int channel_send(struct channel *channel)
+{
+    size_t unsent = connection_unsent(&channel->connection);
+    int r = connection_send(&channel->connection);
+
+    if (connection_unsent(&channel->connection) < unsent)
+        channel->sent = true;
+    return r;
+}
+
+int channel_await(struct channel *channel, const struct expected *expected, int64_t deadline,
+                  struct answer *ret_answer)
+{
+    int r = answer_next(channel, expected, ret_answer);
+
+    while (r == 0) {
+        r = channel_send(channel);
+        if (r == -EPIPE || r == -ECONNRESET)
+            return answer_left_behind(channel, expected, ret_answer);
+        if (r < 0 && r != -EAGAIN)
+            return r;
+        r = channel_poll(channel, deadline);
+        if (r < 0)
+            return r;
+        r = connection_receive(&channel->connection);
+        if (r >= 0)
+            r = answer_next(channel, expected, ret_answer);
+    }
+    return r < 0 ? r : 0;
+}

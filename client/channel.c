@@ -1,0 +1,297 @@
+#include "channel.h"
+
+#include "channel_private.h"
+#include "message.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void channel_init(struct channel *channel, const char *socket, const char *bucket_name)
+{
+    *channel = (struct channel){.socket = socket, .bucket_name = bucket_name};
+    connection_init(&channel->connection, -1);
+    bulk_init(&channel->bulk);
+}
+
+void channel_close(struct channel *channel)
+{
+    connection_finish(&channel->connection);
+    channel->attached = false;
+}
+
+void channel_reset(struct channel *channel)
+{
+    channel_close(channel);
+    bulk_finish(&channel->bulk);
+}
+
+/* The message for an error that is not in an answer. Returns the error. */
+static int channel_explain(const struct channel *channel, int error)
+{
+    switch (error) {
+    case -ETIMEDOUT:
+        return message_fail(error, "no answer from memstored at %s in time", channel->socket);
+    case -ECONNRESET:
+        return message_fail(error, "memstored at %s closed the connection", channel->socket);
+    case -EPROTO:
+        return message_fail(error, "what listens on %s does not keep to memstore's protocol",
+                            channel->socket);
+    case -EFBIG:
+        return message_fail(error, "too large for one transfer: over 4 GiB, or over this "
+                                   "process's limit on file sizes (RLIMIT_FSIZE)");
+    default:
+        return message_fail(error, "cannot talk to memstored at %s: %s", channel->socket,
+                            memstore_strerror(error));
+    }
+}
+
+int channel_fail(struct channel *channel, int error)
+{
+    channel_close(channel);
+    return channel_explain(channel, error);
+}
+
+int answer_fail(const struct answer *answer, const char *format, ...)
+{
+    int length = answer->frame.body_length < 512 ? (int)answer->frame.body_length : 512;
+    char what[3 * QUOTED_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(what, sizeof(what), format, arguments);
+    va_end(arguments);
+    if (length == 0)
+        return message_fail(answer->status, "%s: %s", what, memstore_strerror(answer->status));
+    return message_fail(answer->status, "%s: %.*s", what, length, (const char *)answer->frame.body);
+}
+
+static bool request_changes(const struct request *request)
+{
+    switch (request->operation) {
+    case OPERATION_PUT:
+    case OPERATION_DELETE:
+    case OPERATION_COPY:
+    case OPERATION_MOVE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool request_value_in_bulk(const struct request *request)
+{
+    return request->value.length > INLINE_MAX;
+}
+
+static bool request_uses_bulk(const struct request *request)
+{
+    return request->wants_room || request_value_in_bulk(request);
+}
+
+static int channel_queue_attach(struct channel *channel)
+{
+    const struct frame_header header = {.operation = OPERATION_ATTACH, .id = ++channel->last_id};
+
+    if (!connection_queue(&channel->connection, &header, 0))
+        return -ENOMEM;
+    channel->connection.passing_fd = channel->bulk.fd;
+    return 0;
+}
+
+/* A value that is in the bulk buffer already is a writer's. */
+static void channel_fill_bulk(struct channel *channel, const struct part *value)
+{
+    if (value->bytes != channel->bulk.data)
+        memcpy(channel->bulk.data, value->bytes, value->length);
+}
+
+static void body_fill(uint8_t *place, const struct request *request, const struct part *tail,
+                      uint32_t bucket)
+{
+    uint8_t *end = place;
+
+    for (size_t i = 0; i < REQUEST_PARTS; i++) {
+        if (request->parts[i].length > 0)
+            memcpy(end, request->parts[i].bytes, request->parts[i].length);
+        end += request->parts[i].length;
+    }
+    if (request->parts[0].length > 0)
+        memcpy(place, &bucket, sizeof(bucket));
+    if (tail->length > 0)
+        memcpy(end, tail->bytes, tail->length);
+}
+
+static int channel_queue_request(struct channel *channel, const struct request *request,
+                                 const struct expected *expected)
+{
+    struct frame_header header = {.operation = (uint16_t)request->operation, .id = expected->id};
+    struct part tail = request->value;
+    size_t length;
+    uint8_t *body;
+
+    if (request_uses_bulk(request))
+        header.flags = FRAME_BULK;
+    if (request->wants_room)
+        header.bulk_length = (uint32_t)expected->room;
+    if (request_value_in_bulk(request)) {
+        header.bulk_length = (uint32_t)request->value.length;
+        tail.length = 0;
+    }
+    length = tail.length;
+    for (size_t i = 0; i < REQUEST_PARTS; i++)
+        length += request->parts[i].length;
+    body = connection_queue(&channel->connection, &header, length);
+    if (!body)
+        return -ENOMEM;
+    body_fill(body, request, &tail, channel->bucket);
+    return 0;
+}
+
+/* Has the bulk buffer ready, with the value in it. */
+static int channel_prepare_bulk(struct channel *channel, const struct request *request)
+{
+    bool value = request_value_in_bulk(request);
+    int r;
+
+    if (!request_uses_bulk(request))
+        return 0;
+    r = bulk_reserve(&channel->bulk, value ? request->value.length : request->room);
+    if (r == 0 && value)
+        channel_fill_bulk(channel, &request->value);
+    return r;
+}
+
+static int channel_await_attach(struct channel *channel, uint64_t id, int64_t deadline)
+{
+    const struct expected expected = {.operation = OPERATION_ATTACH, .id = id};
+    struct answer answer;
+    int r = channel_await(channel, &expected, deadline, &answer);
+
+    if (r < 0)
+        return r;
+    if (answer.status == 0 && answer.frame.body_length > 0)
+        return -EPROTO;
+    if (answer.status < 0)
+        return answer.status;
+    connection_consume(&channel->connection, &answer.frame);
+    channel->attached = true;
+    return 0;
+}
+
+/* Sends the request, behind the bulk buffer where that has to go first: one round trip for both. */
+static int channel_exchange(struct channel *channel, const struct request *request,
+                            int64_t deadline, struct answer *ret_answer)
+{
+    bool attach = request_uses_bulk(request) && !channel->attached;
+    struct expected expected = {.operation = request->operation, .bulk = request->wants_room};
+    uint64_t attach_id = channel->last_id + 1;
+    int r;
+
+    if (attach) {
+        r = channel_queue_attach(channel);
+        if (r < 0)
+            return r;
+    }
+    expected.id = ++channel->last_id;
+    if (request->wants_room)
+        expected.room = channel->bulk.size < BULK_LENGTH_MAX ? channel->bulk.size : BULK_LENGTH_MAX;
+    r = channel_queue_request(channel, request, &expected);
+    if (r == 0 && attach)
+        r = channel_await_attach(channel, attach_id, deadline);
+    if (r == 0)
+        r = channel_await(channel, &expected, deadline, ret_answer);
+    if (r == 0 && request_value_in_bulk(request))
+        ret_answer->bulk_used = request->value.length;
+    return r;
+}
+
+/*
+ * One attempt on a connection that is there. *ret_sent: the daemon may have the request, and still
+ * be at work on it after an error. Then the bulk buffer must never be used again: it may yet write
+ * an answer into it, or read a value from it.
+ */
+static int channel_attempt(struct channel *channel, const struct request *request, int64_t deadline,
+                           struct answer *ret_answer, bool *ret_sent)
+{
+    int r = channel_prepare_bulk(channel, request);
+
+    *ret_sent = false;
+    if (r < 0)
+        return channel_explain(channel, r);
+    channel->sent = false;
+    r = channel_exchange(channel, request, deadline, ret_answer);
+    if (r == 0)
+        return 0;
+    *ret_sent = channel->sent;
+    if (channel->sent && request_uses_bulk(request))
+        bulk_finish(&channel->bulk);
+    return channel_fail(channel, r);
+}
+
+/* Whether the answer did not fit: returns 1 if the request can be repeated with more room, 0 if
+ * this answer is the one. */
+static int request_grow(struct request *request, struct channel *channel,
+                        const struct answer *answer)
+{
+    uint64_t needed = answer->frame.header.bulk_length;
+
+    if (answer->status != -EMSGSIZE || !request->wants_room)
+        return 0;
+    if (needed <= channel->bulk.size)
+        return channel_done(channel, answer, -EPROTO);
+    if (request->operation == OPERATION_LIST)
+        needed += needed / 8; /* others may add objects meanwhile */
+    request->room = needed < BULK_LENGTH_MAX ? needed : BULK_LENGTH_MAX;
+    channel_done(channel, answer, 0);
+    return 1;
+}
+
+/* -ENOENT is a missing object's; a missing socket is that only to someone who opens. */
+static int channel_reconnect(struct channel *channel, int64_t deadline)
+{
+    int r;
+
+    if (channel->connection.fd >= 0)
+        return 0;
+    r = channel_connect(channel, deadline);
+    return r == -ENOENT ? -ECONNREFUSED : r;
+}
+
+int channel_call(struct channel *channel, struct request *request, int64_t deadline,
+                 struct answer *ret_answer)
+{
+    bool repeated = false;
+    bool sent;
+    int r;
+
+    for (;;) {
+        r = channel_reconnect(channel, deadline);
+        if (r < 0)
+            return r;
+        r = channel_attempt(channel, request, deadline, ret_answer, &sent);
+        if (r == 0) {
+            r = request_grow(request, channel, ret_answer);
+            if (r <= 0)
+                return r;
+        } else if (r != -ECONNRESET || repeated || (sent && request_changes(request))) {
+            return r;
+        } else {
+            repeated = true;
+        }
+    }
+}
+
+int channel_done(struct channel *channel, const struct answer *answer, int result)
+{
+    if (result == -EPROTO) {
+        bulk_finish(&channel->bulk);
+        return channel_fail(channel, result);
+    }
+    connection_consume(&channel->connection, &answer->frame);
+    if (connection_unread(&channel->connection) > 0)
+        channel_close(channel); /* more than was asked for */
+    bulk_trim(&channel->bulk, answer->bulk_used);
+    return result;
+}

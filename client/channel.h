@@ -1,0 +1,85 @@
+/*
+ * A channel: one connection to the daemon and its bulk buffer. It asks and waits for the answer,
+ * by the deadline, believes nothing that the answer says before it is checked, and connects anew
+ * where that is safe. Used by one thread at a time.
+ */
+#ifndef MEMSTORE_CHANNEL_H
+#define MEMSTORE_CHANNEL_H
+
+#include "bulk.h"
+#include "common/connection.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REQUEST_PARTS 3
+
+struct part {
+    const void *bytes;
+    size_t length;
+};
+
+struct request {
+    enum operation operation;
+    struct part parts[REQUEST_PARTS]; /* the body; it starts with the bucket's id, filled in here */
+    struct part value;                /* of a put: at the body's end or in the bulk buffer */
+    bool wants_room;                  /* the answer may use the bulk buffer */
+    uint64_t room;                    /* and needs so many bytes of it at least */
+};
+
+struct answer {
+    struct frame frame;  /* stands in the connection's buffer until channel_done */
+    int status;          /* 0 or the daemon's negative errno; then the body is its text */
+    const uint8_t *bulk; /* what stands in the bulk buffer, or NULL */
+    size_t bulk_length;
+    uint64_t bulk_used; /* bytes of the bulk buffer that the call touched */
+};
+
+struct channel {
+    const char *socket; /* path; not owned */
+    const char *bucket_name;
+    struct connection connection; /* its fd is -1 while there is none */
+    struct bulk bulk;
+    bool attached; /* this connection's daemon has the bulk buffer */
+    bool sent;     /* the daemon may have got some of the request under way */
+    uint32_t bucket;
+    uint64_t last_id;
+};
+
+/* Connects nothing yet. Both texts must live as long as the channel. */
+void channel_init(struct channel *channel, const char *socket, const char *bucket_name);
+
+/* Closes the connection and drops the bulk buffer; says nothing to the daemon, and so is right in a
+ * forked child too. The channel can be used on. */
+void channel_reset(struct channel *channel);
+
+/*
+ * Connects and agrees on a version and a bucket. Errors: those of memstore_open; the message is
+ * set.
+ */
+int channel_connect(struct channel *channel, int64_t deadline);
+
+/*
+ * Sends the request and waits for the answer. Returns 0 when there is one, whatever its status;
+ * then channel_done must follow. Otherwise a negative errno, the message is set, and the
+ * connection is closed; the next call makes a new one.
+ *
+ * If the connection turns out to be dead before it took any of the request, a new one is tried
+ * once; a request that changes nothing is repeated also if it died while waiting.
+ */
+int channel_call(struct channel *channel, struct request *request, int64_t deadline,
+                 struct answer *ret_answer);
+
+/*
+ * Drops the answer. result is what the caller made of it: -EPROTO closes the connection and sets
+ * the message. Returns result.
+ */
+int channel_done(struct channel *channel, const struct answer *answer, int result);
+
+/* Sets the message for an answer whose status is an error: what was tried, and the daemon's words
+ * or ours. Returns the status. */
+int answer_fail(const struct answer *answer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,29 @@
+/* What the files of a channel share: channel.c, connect.c, await.c. */
+#ifndef MEMSTORE_CHANNEL_PRIVATE_H
+#define MEMSTORE_CHANNEL_PRIVATE_H
+
+#include "channel.h"
+#include "memstore.h"
+
+/* What an answer must look like. */
+struct expected {
+    enum operation operation;
+    uint64_t id;
+    bool bulk;     /* it may use the bulk buffer, */
+    uint64_t room; /* bytes from its start */
+};
+
+/*
+ * Sends what waits and waits for the answer. Returns 0 or a negative errno: -EPROTO if it is not
+ * what is expected, -ECONNRESET if the connection is dead, -ETIMEDOUT.
+ */
+int channel_await(struct channel *channel, const struct expected *expected, int64_t deadline,
+                  struct answer *ret_answer);
+
+/* Closes the connection; the bulk buffer stays. */
+void channel_close(struct channel *channel);
+
+/* Closes the connection because of an error, and sets the message. Returns the error. */
+int channel_fail(struct channel *channel, int error);
+
+#endif

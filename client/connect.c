@@ -1,0 +1,149 @@
+/* How a channel gets its connection: connect, HELLO. */
+#include "channel_private.h"
+#include "common/socket_path.h"
+#include "deadline.h"
+#include "message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/*
+ * A blocking connect with a send timeout: while the daemon's backlog is full, a non-blocking one
+ * fails at once, and nothing can be polled for.
+ */
+static int connect_once(int fd, const struct sockaddr_un *address, int64_t deadline)
+{
+    int64_t left = deadline_left(deadline);
+    struct timeval timeout = {.tv_sec = left / NANOSECONDS,
+                              .tv_usec = left % NANOSECONDS / 1000 + 1}; /* 0 would be for ever */
+
+    if (left == 0)
+        return -ETIMEDOUT;
+    if (timeout.tv_usec > 999999)
+        timeout.tv_usec = 999999;
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
+        return -errno;
+    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+        return errno == EAGAIN ? -ETIMEDOUT : -errno;
+    return 0;
+}
+
+static int connect_socket(const char *path, int64_t deadline, int *ret_fd)
+{
+    struct sockaddr_un address;
+    int fd, r;
+
+    r = socket_path_address(path, &address);
+    if (r < 0)
+        return r;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    do {
+        r = connect_once(fd, &address, deadline);
+    } while (r == -EINTR);
+    if (r == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+        r = -errno;
+    if (r < 0)
+        close(fd);
+    else
+        *ret_fd = fd;
+    return r;
+}
+
+static int connect_fail(const char *path, int error)
+{
+    static const char hint[] = "start memstored, or set MEMSTORE_SOCKET to its socket";
+
+    switch (error) {
+    case -ENOENT:
+        return message_fail(error, "no socket %s: %s", path, hint);
+    case -ECONNREFUSED:
+        return message_fail(error, "no memstored listens on %s: %s", path, hint);
+    case -EACCES:
+    case -EPERM:
+        return message_fail(error, "no permission to use the socket %s", path);
+    case -ENAMETOOLONG:
+        return message_fail(error, "socket path of %zu bytes is too long: at most %zu",
+                            strlen(path), SOCKET_PATH_SIZE - 1);
+    case -ETIMEDOUT:
+        return message_fail(error, "memstored at %s did not take the connection in time", path);
+    default:
+        return message_fail(error, "cannot connect to %s: %s", path, memstore_strerror(error));
+    }
+}
+
+static int hello_queue(struct channel *channel)
+{
+    const size_t length = strlen(channel->bucket_name);
+    const struct frame_header header = {.operation = OPERATION_HELLO};
+    const struct hello_request hello = {.magic = PROTOCOL_MAGIC,
+                                        .version_min = PROTOCOL_VERSION,
+                                        .version_max = PROTOCOL_VERSION,
+                                        .bucket_length = (uint16_t)length};
+    uint8_t *body = connection_queue(&channel->connection, &header, sizeof(hello) + length);
+
+    if (!body)
+        return -ENOMEM;
+    memcpy(body, &hello, sizeof(hello));
+    memcpy(body + sizeof(hello), channel->bucket_name, length);
+    return 0;
+}
+
+static int hello_refused(const struct channel *channel, const struct answer *answer)
+{
+    char bucket[QUOTED_SIZE];
+
+    if (answer->status == -ENOENT)
+        return message_fail(answer->status, "memstored at %s has no bucket %s", channel->socket,
+                            quote(bucket, channel->bucket_name, strlen(channel->bucket_name)));
+    return answer_fail(answer, "memstored at %s refuses", channel->socket);
+}
+
+static int hello_read(struct channel *channel, const struct answer *answer)
+{
+    struct hello_answer hello;
+
+    if (answer->frame.body_length != sizeof(hello))
+        return -EPROTO;
+    memcpy(&hello, answer->frame.body, sizeof(hello));
+    if (hello.magic != PROTOCOL_MAGIC || hello.version != PROTOCOL_VERSION)
+        return -EPROTO;
+    channel->bucket = hello.bucket;
+    return 0;
+}
+
+/* The id of a HELLO is 0, as a daemon that is full answers it before it was asked. */
+static int hello(struct channel *channel, int64_t deadline)
+{
+    const struct expected expected = {.operation = OPERATION_HELLO};
+    struct answer answer;
+    int r;
+
+    r = hello_queue(channel);
+    if (r == 0)
+        r = channel_await(channel, &expected, deadline, &answer);
+    if (r < 0)
+        return channel_fail(channel, r);
+    if (answer.status < 0) {
+        r = hello_refused(channel, &answer);
+        channel_close(channel);
+        return r;
+    }
+    return channel_done(channel, &answer, hello_read(channel, &answer));
+}
+
+int channel_connect(struct channel *channel, int64_t deadline)
+{
+    int fd = -1;
+    int r = connect_socket(channel->socket, deadline, &fd);
+
+    if (r < 0)
+        return connect_fail(channel->socket, r);
+    connection_init(&channel->connection, fd);
+    channel->last_id = 0;
+    return hello(channel, deadline);
+}

@@ -1,0 +1,157 @@
+#include "handle.h"
+
+#include "common/socket_path.h"
+#include "deadline.h"
+#include "message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TIMEOUT_DEFAULT 5000
+
+int options_read(void *ours, size_t size, const void *callers)
+{
+    const uint8_t *bytes = callers;
+    size_t given;
+
+    memset(ours, 0, size);
+    if (!callers)
+        return 0;
+    memcpy(&given, callers, sizeof(given)); /* `size` is the first member of each */
+    if (given < sizeof(given))
+        return message_fail(-EINVAL, "options without their size: set its size member");
+    for (size_t i = size; i < given; i++)
+        if (bytes[i] != 0)
+            return message_fail(-EINVAL, "options that this version of libmemstore does not know");
+    memcpy(ours, callers, given < size ? given : size);
+    return 0;
+}
+
+int key_check(const void *key, size_t length)
+{
+    if (length > KEY_MAX)
+        return message_fail(-ENAMETOOLONG, "key of %zu bytes is too long: at most %d", length,
+                            KEY_MAX);
+    if (!key && length > 0)
+        return message_fail(-EINVAL, "no key (NULL), but a length");
+    return 0;
+}
+
+static int socket_choose(const char *wanted, char **ret_socket)
+{
+    char path[SOCKET_PATH_SIZE];
+    int r;
+
+    if (!wanted) {
+        r = socket_path_default(path);
+        if (r == -ENAMETOOLONG)
+            return message_fail(r, "the default socket path is too long: at most %zu bytes",
+                                SOCKET_PATH_SIZE - 1);
+        if (r < 0)
+            return message_fail(r, "no folder for a socket: set MEMSTORE_SOCKET");
+        wanted = path;
+    } else if (!*wanted) {
+        return message_fail(-EINVAL, "the socket path is empty");
+    }
+    *ret_socket = strdup(wanted);
+    return *ret_socket ? 0 : message_fail(-ENOMEM, "out of memory");
+}
+
+static int bucket_choose(const char *wanted, char **ret_bucket)
+{
+    if (!wanted)
+        wanted = "default";
+    if (!*wanted)
+        return message_fail(-EINVAL, "the bucket's name is empty");
+    if (strnlen(wanted, BUCKET_NAME_MAX + 1) > BUCKET_NAME_MAX)
+        return message_fail(-ENAMETOOLONG, "the bucket's name is too long: at most %d bytes",
+                            BUCKET_NAME_MAX);
+    *ret_bucket = strdup(wanted);
+    return *ret_bucket ? 0 : message_fail(-ENOMEM, "out of memory");
+}
+
+static int handle_init(struct memstore *store, const struct memstore_options *options)
+{
+    int r;
+
+    if (options->timeout_ms < 0)
+        return message_fail(-EINVAL, "the timeout is negative");
+    store->timeout = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_DEFAULT;
+    r = socket_choose(options->socket, &store->socket);
+    if (r == 0)
+        r = bucket_choose(options->bucket, &store->bucket);
+    if (r < 0)
+        return r;
+    store->owner = getpid();
+    channel_init(&store->channel, store->socket, store->bucket);
+    return channel_connect(&store->channel, deadline_in(store->timeout));
+}
+
+int memstore_open(const struct memstore_options *options, struct memstore **ret_store)
+{
+    struct memstore_options ours;
+    struct memstore *store;
+    int r = options_read(&ours, sizeof(ours), options);
+
+    if (r < 0)
+        return r;
+    store = calloc(1, sizeof(*store));
+    if (!store)
+        return message_fail(-ENOMEM, "out of memory");
+    turns_init(&store->turns);
+    channel_init(&store->channel, NULL, NULL);
+    r = handle_init(store, &ours);
+    if (r < 0) {
+        memstore_close(store);
+        return r;
+    }
+    *ret_store = store;
+    return 0;
+}
+
+void memstore_close(struct memstore *store)
+{
+    if (!store)
+        return;
+    channel_reset(&store->channel);
+    turns_finish(&store->turns);
+    free(store->bucket);
+    free(store->socket);
+    free(store);
+}
+
+/*
+ * After a fork the connection and the bulk buffer are the parent's: two processes that speak on one
+ * connection would get each other's answers. Nor do the threads exist that had or awaited a turn.
+ */
+static void handle_adopt(struct memstore *store)
+{
+    turns_init(&store->turns);
+    channel_reset(&store->channel);
+    store->owner = getpid();
+}
+
+int handle_call(struct memstore *store, struct request *request, struct answer *ret_answer)
+{
+    const int64_t deadline = deadline_in(store->timeout);
+    int r;
+
+    if (store->owner != getpid())
+        handle_adopt(store);
+    if (turns_take(&store->turns, deadline) < 0)
+        return message_fail(-ETIMEDOUT, "other threads used the handle for all of %d ms",
+                            store->timeout);
+    r = channel_call(&store->channel, request, deadline, ret_answer);
+    if (r < 0)
+        turns_pass(&store->turns);
+    return r;
+}
+
+int handle_done(struct memstore *store, const struct answer *answer, int result)
+{
+    result = channel_done(&store->channel, answer, result);
+    turns_pass(&store->turns);
+    return result;
+}

@@ -1,0 +1,38 @@
+/* A handle: what memstore_open gives, and how each call on it has its turn. */
+#ifndef MEMSTORE_HANDLE_H
+#define MEMSTORE_HANDLE_H
+
+#include "channel.h"
+#include "memstore.h"
+#include "turns.h"
+
+#include <sys/types.h>
+
+struct memstore {
+    char *socket; /* path */
+    char *bucket; /* name */
+    int timeout;  /* milliseconds of each call */
+    pid_t owner;  /* the process that the connection belongs to */
+    struct turns turns;
+    struct channel channel;
+};
+
+/*
+ * Reads caller's options of any version into ours, whose size is given: members that the caller
+ * does not have become 0, and those that we do not have must be 0. -EINVAL; the message is set.
+ */
+int options_read(void *ours, size_t size, const void *callers);
+
+/* Checks a key. -ENAMETOOLONG, -EINVAL (NULL and a length); the message is set. */
+int key_check(const void *key, size_t length);
+
+/*
+ * Waits for the caller's turn, and makes the call. Returns 0 when there is an answer, whatever its
+ * status: then handle_done must follow. Otherwise a negative errno; the message is set.
+ */
+int handle_call(struct memstore *store, struct request *request, struct answer *ret_answer);
+
+/* Drops the answer and ends the turn. result: as with channel_done. */
+int handle_done(struct memstore *store, const struct answer *answer, int result);
+
+#endif

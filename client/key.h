@@ -1,0 +1,10 @@
+/* Calls that name one key: how they are asked and how they fail. */
+#ifndef MEMSTORE_KEY_H
+#define MEMSTORE_KEY_H
+
+#include "channel.h"
+
+/* The error of an answer to a call on a key, with its message: `cannot VERB "KEY": …`. */
+int key_fail(const struct answer *answer, const char *verb, const void *key, size_t key_length);
+
+#endif

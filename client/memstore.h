@@ -1,0 +1,264 @@
+/*
+ * libmemstore: one store of objects in memory, shared by the processes of a machine.
+ *
+ * An object is a value (bytes) under a key, with a content type, metadata, an etag, a version and
+ * the time of its last change. memstored keeps the objects; every process that opens the same
+ * socket sees the same ones.
+ *
+ * Conventions, for every function here:
+ * - A function that can fail returns 0 (or a count or an answer, where it says so), or a negative
+ *   errno. memstore_message() then tells more in words, memstore_strerror() less.
+ * - ret_ arguments are written only on success. What they return belongs to the caller, who ends
+ *   it with the function named; NULL is a fine argument for every such function.
+ * - Keys are bytes with a length, NUL included, 0 to MEMSTORE_KEY_MAX of them, taken literally.
+ *   Key, value and option pointers are read during the call and not kept.
+ * - Values are 0 to MEMSTORE_VALUE_MAX bytes long.
+ * - A handle may be used by several threads at once; its calls take turns. A result (object, list)
+ *   and a writer belong to one thread at a time, and outlive the handle's close unless said.
+ * - Every call ends within the handle's deadline (struct memstore_options). -ETIMEDOUT, and
+ *   -ECONNRESET after the daemon went away in the middle, leave open whether a change was made.
+ * - An interrupted connection is made anew by the next call.
+ *
+ * Errors that every call on a handle can give besides its own:
+ *   -ECONNREFUSED, -ENOENT (from open), -EACCES, -EPERM  no daemon, no socket, or not ours to use
+ *   -ETIMEDOUT    the deadline passed
+ *   -ECONNRESET   the daemon closed the connection during the call
+ *   -EUSERS       the daemon has as many clients as it takes
+ *   -EPROTO       the other side does not keep to the protocol
+ *   -ENOMEM, -EMFILE, -ENFILE  this process is out of memory or descriptors
+ */
+#ifndef MEMSTORE_H
+#define MEMSTORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+#define MEMSTORE_KEY_MAX 500                             /* bytes of a key */
+#define MEMSTORE_VALUE_MAX ((UINT64_C(1) << 32) - 65536) /* bytes of a value: 4 GiB - 64 KiB */
+#define MEMSTORE_CONTENT_TYPE_MAX 1024                   /* bytes of a content type */
+#define MEMSTORE_METADATA_MAX 32768 /* bytes of all names and values, and 4 for each pair */
+#define MEMSTORE_ETAG_SIZE 33       /* 32 hex digits and a NUL */
+#define MEMSTORE_TO_END UINT64_MAX  /* as a length: up to the end; as a limit: none */
+
+struct memstore;        /* a handle on a store */
+struct memstore_object; /* what a call tells of an object, and from memstore_get its value */
+struct memstore_list;   /* the result of memstore_list */
+struct memstore_writer; /* a value on its way, piece by piece */
+
+/*
+ * How to open a store. Set size to sizeof(struct memstore_options) and what is not wanted to 0 or
+ * NULL; NULL instead of options means all defaults. Later versions may add members at the end.
+ */
+struct memstore_options {
+    size_t size;
+    const char *socket; /* path of the daemon's socket. NULL: $MEMSTORE_SOCKET, else for root
+                           /run/memstore/socket, else $XDG_RUNTIME_DIR/memstore/socket */
+    const char *bucket; /* NULL: "default" */
+    int timeout_ms;     /* deadline of each call. 0: 5000; negative: -EINVAL */
+};
+
+/* A pair of strings that an object carries. Both are UTF-8 by custom, and may be empty. */
+struct memstore_metadata {
+    const char *name;
+    const char *value;
+};
+
+/* What to store besides the value; the rules for size and NULL are those of memstore_options. */
+struct memstore_put_options {
+    size_t size;
+    const char *content_type; /* NULL: none, which differs from "" */
+    const struct memstore_metadata *metadata;
+    size_t metadata_count;
+};
+
+/* Which objects to list; the rules for size and NULL are those of memstore_options. */
+struct memstore_list_options {
+    size_t size;
+    const void *after; /* only keys greater than this one; NULL: from the start */
+    size_t after_length;
+    uint64_t
+        limit; /* at most so many objects. Taken only if has_limit is not 0: 0 is a limit too */
+    int has_limit;
+};
+
+/*
+ * Opens the store: connects, agrees on the protocol, finds the bucket. End with memstore_close.
+ * Errors: -EINVAL (options), -ENAMETOOLONG (socket path over 107 bytes, bucket name), -ENOENT (no
+ * socket there, or no such bucket), -EPROTONOSUPPORT (the daemon speaks another version).
+ */
+int memstore_open(const struct memstore_options *options, struct memstore **ret_store);
+
+/*
+ * Closes the handle. What was stored stays. No call may be under way in another thread, and the
+ * handle's writers must have ended. NULL is fine.
+ */
+void memstore_close(struct memstore *store);
+
+/*
+ * Stores value_size bytes under the key, in one step: value, content type and metadata replace
+ * what was there. Atomic: others see the old object or the new one, and an error means the old.
+ * ret_object (may be NULL) gets the new object's info, without the value.
+ * Errors: -EDQUOT (the store's max size would be exceeded), -ENOSPC (the store has no memory left
+ * for it), -ENAMETOOLONG (key), -EFBIG (value over MEMSTORE_VALUE_MAX), -E2BIG (content type or
+ * metadata too long), -EINVAL (a metadata name twice or NULL; options).
+ */
+int memstore_put(struct memstore *store, const void *key, size_t key_length, const void *value,
+                 size_t value_size, const struct memstore_put_options *options,
+                 struct memstore_object **ret_object);
+
+/*
+ * Gets the value and info of an object, both of one moment: offset and length choose a part of
+ * the value, 0 and MEMSTORE_TO_END all of it. A length beyond the end is cut.
+ * Errors: -ENOENT, -ENAMETOOLONG (key), -ERANGE (offset beyond the end; at the end is fine).
+ */
+int memstore_get(struct memstore *store, const void *key, size_t key_length, uint64_t offset,
+                 uint64_t length, struct memstore_object **ret_object);
+
+/* As memstore_get, without the value. Errors: -ENOENT, -ENAMETOOLONG (key). */
+int memstore_info(struct memstore *store, const void *key, size_t key_length,
+                  struct memstore_object **ret_object);
+
+/* Returns 1 if there is such an object, 0 if not. Errors: -ENAMETOOLONG (key). */
+int memstore_exists(struct memstore *store, const void *key, size_t key_length);
+
+/* Removes an object; its size is free at once. Errors: -ENOENT, -ENAMETOOLONG (key). */
+int memstore_delete(struct memstore *store, const void *key, size_t key_length);
+
+/*
+ * Lists the objects whose keys start with the prefix (length 0: all), in the byte-wise order of
+ * keys: a snapshot of one moment. The options continue after a key and limit how many.
+ * Errors: -ENAMETOOLONG (prefix or after), -EFBIG (over 4 GiB of list: set a limit), -EINVAL
+ * (options).
+ */
+int memstore_list(struct memstore *store, const void *prefix, size_t prefix_length,
+                  const struct memstore_list_options *options, struct memstore_list **ret_list);
+
+/*
+ * Stores the source object under the target key as well, in one step: value, etag, content type
+ * and metadata are the same, last-modified and version are new, and what was under the target is
+ * replaced. No bytes are copied, but they count again towards the max size.
+ * ret_object (may be NULL) gets the target's info.
+ * Errors: -ENOENT (source; the target stays as it is), -EDQUOT, -ENOSPC, -ENAMETOOLONG.
+ */
+int memstore_copy(struct memstore *store, const void *source, size_t source_length,
+                  const void *target, size_t target_length, struct memstore_object **ret_object);
+
+/*
+ * As memstore_copy, and the source is gone, in the same step: nobody sees both or neither. The
+ * total stays or shrinks. Moving a key onto itself keeps the object, with a new version.
+ * Errors: -ENOENT (source), -ENOSPC, -ENAMETOOLONG.
+ */
+int memstore_move(struct memstore *store, const void *source, size_t source_length,
+                  const void *target, size_t target_length, struct memstore_object **ret_object);
+
+/*
+ * Makes the url of a key: "memory://" and the key as it is. Needs no store and no such object.
+ * expires_in (seconds) is accepted and changes nothing. *ret_url is NUL-terminated, *ret_length
+ * (may be NULL) does not count that NUL; end it with free(). Errors: -ENAMETOOLONG, -ENOMEM.
+ */
+int memstore_url(const void *key, size_t key_length, uint64_t expires_in, char **ret_url,
+                 size_t *ret_length);
+
+/* Counters and limits. Later versions may add members at the end. */
+struct memstore_stats {
+    uint64_t max_size;   /* bytes that all values together may have; UINT64_MAX: no limit */
+    uint64_t max_memory; /* bytes of memory that the store may occupy */
+    uint64_t used;       /* bytes of all values */
+    uint64_t objects;
+    uint64_t memory;  /* bytes of memory that the store occupies */
+    uint64_t version; /* of the newest change */
+    uint64_t buckets;
+    uint64_t clients;  /* connections now, this one included */
+    uint64_t requests; /* answered since the daemon's start */
+    uint64_t commits;  /* transactions since then */
+    uint64_t refused;  /* changes refused since then for lack of quota or memory */
+    uint64_t uptime;   /* microseconds since then */
+    uint64_t pid;      /* of the daemon */
+};
+
+/*
+ * Fills the first stats_size bytes of *ret_stats (pass sizeof(struct memstore_stats)); members that
+ * this library does not know become 0. Errors: -EINVAL (stats_size 0).
+ */
+int memstore_stats(struct memstore *store, struct memstore_stats *ret_stats, size_t stats_size);
+
+/*
+ * An object. Pointers that these functions return belong to the object and live as long as it.
+ */
+
+/* The value, or the part that was asked for; *ret_size (may be NULL) gets its bytes. It is followed
+ * by a NUL that does not count. NULL and 0 for an object that did not come from memstore_get. */
+const void *memstore_object_value(const struct memstore_object *object, size_t *ret_size);
+/* The key; *ret_length (may be NULL) gets its bytes. Followed by a NUL that does not count. */
+const void *memstore_object_key(const struct memstore_object *object, size_t *ret_length);
+/* Size of the whole value in bytes, whatever part was asked for. */
+uint64_t memstore_object_size(const struct memstore_object *object);
+/* A number that grows with every change in the store and is never used twice. */
+uint64_t memstore_object_version(const struct memstore_object *object);
+/* Time of the last change, microseconds since 1970 (UTC). */
+int64_t memstore_object_modified(const struct memstore_object *object);
+/* When it ends, microseconds since 1970 (UTC); 0: never. */
+int64_t memstore_object_expires(const struct memstore_object *object);
+/* 32 hex digits that depend on the value alone: XXH3-128, a fingerprint and not a cryptographic
+ * one; who can choose values can make two with the same etag. */
+const char *memstore_object_etag(const struct memstore_object *object);
+/* The content type as it was given; NULL: none was. */
+const char *memstore_object_content_type(const struct memstore_object *object);
+/* Metadata: how many pairs, each of them in the byte-wise order of names (NULL beyond the end),
+ * and the value of a name (NULL: no such name). */
+size_t memstore_object_metadata_count(const struct memstore_object *object);
+const struct memstore_metadata *memstore_object_metadata_at(const struct memstore_object *object,
+                                                            size_t index);
+const char *memstore_object_metadata(const struct memstore_object *object, const char *name);
+/* Ends an object; not one that belongs to a list. */
+void memstore_object_free(struct memstore_object *object);
+
+/* A list: how many objects, and each of them, which belongs to the list (NULL beyond the end). */
+size_t memstore_list_count(const struct memstore_list *list);
+const struct memstore_object *memstore_list_at(const struct memstore_list *list, size_t index);
+void memstore_list_free(struct memstore_list *list);
+
+/*
+ * Starts a value that arrives piece by piece. Nobody sees any of it before the commit; until then
+ * it is this process's memory, and the old object stays. A writer has a connection of its own.
+ * End with memstore_writer_commit or memstore_writer_abort. The handle must outlive the writer.
+ * Errors: as memstore_open and memstore_put, -EDQUOT and -ENOSPC excepted.
+ */
+int memstore_writer_open(struct memstore *store, const void *key, size_t key_length,
+                         const struct memstore_put_options *options,
+                         struct memstore_writer **ret_writer);
+
+/* Appends to the value. After an error only the abort is left. Errors: -EFBIG, -ENOMEM. */
+int memstore_writer_write(struct memstore_writer *writer, const void *data, size_t size);
+
+/* Puts the value, as memstore_put does, and ends the writer, after an error too. */
+int memstore_writer_commit(struct memstore_writer *writer, struct memstore_object **ret_object);
+
+/* Ends the writer; the store is as it was. NULL is fine. */
+void memstore_writer_abort(struct memstore_writer *writer);
+
+/* A text for a negative errno, in the terms of this library. It is never NULL and lives for ever.
+ */
+const char *memstore_strerror(int error);
+
+/*
+ * What went wrong in this thread's last failed call, in a sentence that names the key, limit or
+ * path. It lives until the thread's next call into the library; "" if none failed yet.
+ */
+const char *memstore_message(void);
+
+/* The library's version, "1.0.0". */
+const char *memstore_version(void);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+#endif

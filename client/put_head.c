@@ -1,0 +1,160 @@
+#include "put_head.h"
+
+#include "common/protocol.h"
+#include "handle.h"
+#include "message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int pair_compare(const void *a, const void *b)
+{
+    const struct memstore_metadata *const *left = a;
+    const struct memstore_metadata *const *right = b;
+
+    return strcmp((*left)->name, (*right)->name);
+}
+
+static int metadata_too_long(void)
+{
+    return message_fail(-E2BIG, "the metadata is too long: at most %d bytes in all", METADATA_MAX);
+}
+
+/* Adds up the length of the encoded pairs. */
+static int pairs_measure(const struct memstore_put_options *options, size_t *ret_length)
+{
+    size_t length = 0;
+
+    if (options->metadata_count > 0 && !options->metadata)
+        return message_fail(-EINVAL, "no metadata (NULL), but a count");
+    for (size_t i = 0; i < options->metadata_count; i++) {
+        const struct memstore_metadata *pair = &options->metadata[i];
+
+        if (!pair->name || !pair->value)
+            return message_fail(-EINVAL, "a name or value of the metadata is NULL");
+        length += sizeof(struct metadata_entry) + strnlen(pair->name, METADATA_MAX) +
+                  strnlen(pair->value, METADATA_MAX);
+        if (length > METADATA_MAX)
+            return metadata_too_long();
+    }
+    *ret_length = length;
+    return 0;
+}
+
+/* Makes an array of pointers to the pairs, in the order of names. */
+static int pairs_sort(const struct memstore_put_options *options,
+                      const struct memstore_metadata ***ret_sorted)
+{
+    size_t count = options->metadata_count;
+    const struct memstore_metadata **sorted = calloc(count, sizeof(const void *));
+    char name[QUOTED_SIZE];
+
+    if (!sorted) {
+        message_fail(-ENOMEM, "out of memory");
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &options->metadata[i];
+    qsort(sorted, count, sizeof(const void *), pair_compare);
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(sorted[i - 1]->name, sorted[i]->name) != 0)
+            continue;
+        message_fail(-EINVAL, "the metadata has the name %s twice",
+                     quote(name, sorted[i]->name, strlen(sorted[i]->name)));
+        free(sorted);
+        return -EINVAL;
+    }
+    *ret_sorted = sorted;
+    return 0;
+}
+
+static uint8_t *append(uint8_t *place, const void *bytes, size_t length)
+{
+    if (length > 0)
+        memcpy(place, bytes, length);
+    return place + length;
+}
+
+static int pairs_encode(const struct memstore_put_options *options, uint8_t *place)
+{
+    const struct memstore_metadata **sorted = NULL;
+    int r;
+
+    if (options->metadata_count == 0)
+        return 0;
+    r = pairs_sort(options, &sorted);
+    if (r != 0)
+        return r;
+    for (size_t i = 0; i < options->metadata_count; i++) {
+        struct metadata_entry entry = {.name_length = (uint16_t)strlen(sorted[i]->name),
+                                       .value_length = (uint16_t)strlen(sorted[i]->value)};
+
+        place = append(place, &entry, sizeof(entry));
+        place = append(place, sorted[i]->name, entry.name_length);
+        place = append(place, sorted[i]->value, entry.value_length);
+    }
+    free(sorted);
+    return 0;
+}
+
+static int type_measure(const char *type, size_t *ret_length)
+{
+    size_t length = type ? strnlen(type, CONTENT_TYPE_MAX + 1) : 0;
+
+    if (length > CONTENT_TYPE_MAX)
+        return message_fail(-E2BIG, "the content type is too long: at most %d bytes",
+                            CONTENT_TYPE_MAX);
+    *ret_length = length;
+    return 0;
+}
+
+static int put_head_encode(struct put_head *head, const struct put_request *put, const void *key,
+                           const struct memstore_put_options *options)
+{
+    size_t type_length = put->type_length == NO_CONTENT_TYPE ? 0 : put->type_length;
+    uint8_t *place;
+    int r;
+
+    head->length = sizeof(*put) + put->key_length + type_length + put->metadata_length;
+    head->bytes = malloc(head->length);
+    if (!head->bytes)
+        return message_fail(-ENOMEM, "out of memory");
+    place = append(head->bytes, put, sizeof(*put));
+    place = append(place, key, put->key_length);
+    place = append(place, options->content_type, type_length);
+    r = pairs_encode(options, place);
+    if (r < 0)
+        put_head_finish(head);
+    return r;
+}
+
+int put_head_init(struct put_head *head, const void *key, size_t key_length,
+                  const struct memstore_put_options *options)
+{
+    struct memstore_put_options ours;
+    size_t type_length = 0, metadata_length = 0;
+    struct put_request put;
+    int r;
+
+    r = key_check(key, key_length);
+    if (r == 0)
+        r = options_read(&ours, sizeof(ours), options);
+    if (r == 0)
+        r = type_measure(ours.content_type, &type_length);
+    if (r == 0)
+        r = pairs_measure(&ours, &metadata_length);
+    if (r != 0)
+        return r;
+    put = (struct put_request){.key_length = (uint16_t)key_length,
+                               .type_length =
+                                   ours.content_type ? (uint16_t)type_length : NO_CONTENT_TYPE,
+                               .metadata_length = (uint32_t)metadata_length};
+    return put_head_encode(head, &put, key, &ours);
+}
+
+void put_head_finish(struct put_head *head)
+{
+    free(head->bytes);
+    *head = (struct put_head){0};
+}
