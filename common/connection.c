@@ -126,11 +126,12 @@ int connection_receive(struct connection *connection)
 int connection_next(struct connection *connection, struct frame *ret_frame)
 {
     size_t available = connection_unread(connection);
-    const uint8_t *start = connection->in.data + connection->in.start;
+    const uint8_t *start;
     struct frame_header header;
 
     if (available < sizeof(header))
         return 0;
+    start = connection->in.data + connection->in.start;
     memcpy(&header, start, sizeof(header));
     if (header.length < sizeof(header) || header.length > FRAME_MAX)
         return -EPROTO;

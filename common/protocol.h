@@ -59,7 +59,7 @@ enum operation {
  *
  * The bulk fields are 0 without FRAME_BULK. With it, in a PUT they say where the value stands; in
  * a GET and a LIST, where the answer may be written. In the answer they say where it was
- * written; a small answer comes in its frame instead, without FRAME_BULK.
+ * written; a small value comes in its frame instead, without FRAME_BULK.
  *
  * status is 0 in a request. In an answer it is 0 or a negative errno of the machine's; the body
  * of such an error is a text in UTF-8 for people, which may be empty. -EMSGSIZE means that the
@@ -160,10 +160,10 @@ struct object_info {
 static_assert(sizeof(struct object_info) == 56, "object_info");
 
 /*
- * LIST. Request: list_request, prefix, after. Entries come in the byte-wise order of their keys;
- * all are of one moment, after the earlier requests of this connection.
- * Answer: list_answer, then, in the frame or the bulk buffer, count entries without padding
- * between them: object_info, key, content type, metadata.
+ * LIST. Request: list_request, prefix, after. With FRAME_BULK the entries come in the bulk buffer.
+ * Entries come in the byte-wise order of their keys; all are of one moment, after the earlier
+ * requests of this connection. Answer: list_answer, then, in the frame or the bulk buffer, count
+ * entries without padding between them: object_info, key, content type, metadata.
  */
 struct list_request {
     uint32_t bucket;

@@ -85,8 +85,8 @@ static void choose_path(struct data_folder *folder, const struct options *option
     char full[PATH_MAX * 2] = "";
     char *slash;
     uint64_t wanted = options->max_memory;
-    uint64_t room;
-    bool tmpfs;
+    uint64_t room = 0;
+    bool tmpfs = false;
 
     if (options->data) {
         snprintf(folder->path, sizeof(folder->path), "%s", options->data);
@@ -134,8 +134,8 @@ static void choose_limits(struct store_limits *limits, const struct options *opt
 static int check_room(struct data_folder *folder, const struct options *options)
 {
     char needed[SIZE_TEXT_MAX], there[SIZE_TEXT_MAX];
-    uint64_t room;
-    bool tmpfs;
+    uint64_t room = 0;
+    bool tmpfs = false;
     int r = room_at(folder->path, &tmpfs, &room);
 
     if (r < 0) {

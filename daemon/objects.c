@@ -46,7 +46,7 @@ static int find_value(struct store *store, const struct record *record, const ui
 {
     uint64_t id = record->blob;
     MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
-    MDB_val data;
+    MDB_val data = {0};
     MDB_txn *txn;
     int r;
 

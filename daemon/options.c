@@ -191,13 +191,17 @@ static int read_arguments(int argc, char **argv, struct options *options)
     for (size_t i = 0; i < ROWS; i++)
         table[i] = (struct option){
             rows[i].name + 2, rows[i].is_switch ? no_argument : required_argument, NULL, (int)i};
-    while (r == 0 && (row = getopt_long(argc, argv, "", table, NULL)) >= 0) {
+    /* The colon keeps getopt from printing messages of its own. */
+    while (r == 0 && (row = getopt_long(argc, argv, ":", table, NULL)) >= 0) {
         if (row == HELP)
             return fputs(help, stdout), 1;
         if (row == VERSION)
             return puts("memstored " MEMSTORE_VERSION), 1;
-        if (row == '?')
+        if (row == '?' || row == ':') {
+            log_error("%s: %s; see memstored --help", argv[optind - 1],
+                      row == ':' ? "its value is missing" : "not an option of memstored");
             return -EINVAL;
+        }
         r = rows[row].read(rows[row].name, rows[row].is_switch ? "yes" : optarg, options);
     }
     if (r == 0 && optind < argc) {

@@ -85,10 +85,19 @@ static int reserve_grow_to(struct store *store, uint64_t needed)
     return step > needed ? reserve_grow(store, needed) : -ENOSPC;
 }
 
-/* Sets the size of LMDB's map. No transaction may be open. */
+/* Sets the size of LMDB's map. No transaction may be open. LMDB cuts the file to the map's size, so
+ * what was reserved beyond it is gone, and has to be taken again. */
 static int reserve_set_map(struct store *store, uint64_t pages)
 {
-    return store_error(mdb_env_set_mapsize(store->env, pages * store->page_size));
+    struct reserve *reserve = &store->reserve;
+    uint64_t reserved = reserve->pages;
+    int r = store_error(mdb_env_set_mapsize(store->env, pages * store->page_size));
+
+    if (r == 0 && pages < reserved) {
+        reserve->pages = pages;
+        reserve_grow(store, reserved);
+    }
+    return r;
 }
 
 static int reserve_set_fence(struct store *store, uint64_t fence)
