@@ -1,0 +1,44 @@
+/* The command line, read. */
+#ifndef MEMSTORE_CLI_ARGUMENTS_H
+#define MEMSTORE_CLI_ARGUMENTS_H
+
+#include "client/memstore.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct command;
+
+struct arguments {
+    const struct command *command; /* NULL: none was named, which only --help may do */
+    const char *socket;            /* NULL: the library's default */
+    int timeout_ms;                /* 0: the library's default */
+    bool help;
+    bool version;
+    const char *content_type;           /* NULL: none */
+    struct memstore_metadata *metadata; /* ends with a NULL name */
+    size_t metadata_count;
+    uint64_t offset;
+    uint64_t length; /* MEMSTORE_TO_END: all that follows the offset */
+    uint64_t limit;
+    bool has_limit;
+    bool is_long;
+    bool ends_with_nul;
+    bool is_json;
+    char **operands; /* what is not an option: keys and files, NULL-terminated */
+    int operand_count;
+};
+
+/*
+ * Reads the command line. On a mistake it says so and returns STATUS_USAGE (STATUS_FULL without
+ * memory). End the arguments with arguments_finish in any case; they point into argv.
+ */
+enum status arguments_init(struct arguments *arguments, int argc, char **argv);
+void arguments_finish(struct arguments *arguments);
+
+/* Operand number `index`, NULL if there are not so many. */
+const char *arguments_operand(const struct arguments *arguments, int index);
+
+#endif

@@ -1,0 +1,25 @@
+/* Results as text on stdout. Write errors show when stdout is closed. */
+#ifndef MEMSTORE_CLI_PRINT_H
+#define MEMSTORE_CLI_PRINT_H
+
+#include "client/memstore.h"
+#include "status.h"
+
+#include <stdbool.h>
+
+/* The bytes and an end; escaped when stdout is a terminal and the end is not NUL. */
+enum status print_bytes(const void *bytes, size_t length, char end);
+
+/* The keys of a list, each ended by a newline or NUL. */
+enum status print_list(const struct memstore_list *list, bool ends_with_nul);
+
+/* The same in columns: aligned and for people on a terminal, elsewhere tabs and exact numbers. */
+enum status print_long_list(const struct memstore_list *list, bool ends_with_nul);
+
+/* An object as "name: value" lines. */
+enum status print_object(const struct memstore_object *object);
+
+/* Sizes as people read them, and the exact bytes. */
+enum status print_stats(const struct memstore_stats *stats);
+
+#endif

@@ -1,0 +1,186 @@
+#include "transfer.h"
+
+#include "arguments.h"
+#include "client/memstore.h"
+#include "input.h"
+#include "key.h"
+#include "output.h"
+#include "progress.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Bytes at a time. An input that ends within the first piece is put in one call. */
+#define PIECE_SIZE ((size_t)256 * 1024)
+
+/* A put on its way. */
+struct upload {
+    struct memstore *store;
+    struct key key;
+    struct input input;
+    struct memstore_put_options options;
+    void *piece;
+    size_t piece_size;
+};
+
+static enum status file_failed(const char *file, int error)
+{
+    complain("%s: %s", file, strerror(-error));
+    return STATUS_FAILED;
+}
+
+static enum status put_failed(const struct upload *upload, int error)
+{
+    if (upload->input.fd == STDIN_FILENO)
+        return complain_store(error);
+    complain("%s: %s", upload->input.name, status_message(error));
+    return status_of_store(error);
+}
+
+static enum status put_at_once(const struct upload *upload)
+{
+    int error = memstore_put(upload->store, upload->key.bytes, upload->key.length, upload->piece,
+                             upload->piece_size, &upload->options, NULL);
+
+    return error ? put_failed(upload, error) : STATUS_DONE;
+}
+
+/* Hands piece after piece to the writer, the one that is there already first. */
+static enum status put_all_pieces(struct upload *upload, struct memstore_writer *writer)
+{
+    struct progress progress;
+    enum status status = STATUS_DONE;
+    int error;
+
+    progress_init(&progress, upload->key.bytes, upload->input.size, upload->input.fd);
+    while (upload->piece_size > 0 && status == STATUS_DONE) {
+        error = memstore_writer_write(writer, upload->piece, upload->piece_size);
+        if (error) {
+            status = put_failed(upload, error);
+            break;
+        }
+        progress_add(&progress, upload->piece_size);
+        error = input_read(&upload->input, upload->piece, PIECE_SIZE, &upload->piece_size);
+        if (error)
+            status = file_failed(upload->input.name, error);
+    }
+    progress_finish(&progress);
+    return status;
+}
+
+static enum status put_in_pieces(struct upload *upload)
+{
+    struct memstore_writer *writer;
+    enum status status;
+    int error = memstore_writer_open(upload->store, upload->key.bytes, upload->key.length,
+                                     &upload->options, &writer);
+
+    if (error)
+        return put_failed(upload, error);
+    status = put_all_pieces(upload, writer);
+    if (status != STATUS_DONE) {
+        memstore_writer_abort(writer);
+        return status;
+    }
+    error = memstore_writer_commit(writer, NULL);
+    return error ? put_failed(upload, error) : STATUS_DONE;
+}
+
+static enum status put_input(struct upload *upload)
+{
+    int error;
+
+    if (upload->input.size != INPUT_SIZE_UNKNOWN && upload->input.size > MEMSTORE_VALUE_MAX) {
+        complain("%s: put '%s': %" PRIu64 " bytes, and a value has at most %" PRIu64,
+                 upload->input.name, upload->key.bytes, upload->input.size,
+                 (uint64_t)MEMSTORE_VALUE_MAX);
+        return STATUS_FAILED;
+    }
+    error = input_read(&upload->input, upload->piece, PIECE_SIZE, &upload->piece_size);
+    if (error)
+        return file_failed(upload->input.name, error);
+    return upload->piece_size < PIECE_SIZE ? put_at_once(upload) : put_in_pieces(upload);
+}
+
+enum status transfer_put(struct memstore *store, const struct arguments *arguments)
+{
+    struct upload upload = {
+        .store = store,
+        .key = key_of_argument(arguments->operands[0]),
+        .options =
+            {
+                .size = sizeof(upload.options),
+                .content_type = arguments->content_type,
+                .metadata = arguments->metadata,
+                .metadata_count = arguments->metadata_count,
+            },
+        .piece = malloc(PIECE_SIZE),
+    };
+    enum status status;
+    int error;
+
+    if (!upload.piece) {
+        complain("out of memory");
+        return STATUS_FULL;
+    }
+    error = input_init(&upload.input, arguments_operand(arguments, 1));
+    status = error ? file_failed(upload.input.name, error) : put_input(&upload);
+    input_finish(&upload.input);
+    free(upload.piece);
+    return status;
+}
+
+static int write_value(struct output *output, const struct memstore_object *object, const char *key)
+{
+    struct progress progress;
+    size_t left;
+    const char *next = memstore_object_value(object, &left);
+    int error = 0;
+
+    progress_init(&progress, key, left, output->fd);
+    while (left > 0 && !error) {
+        size_t size = left < PIECE_SIZE ? left : PIECE_SIZE;
+
+        error = output_write(output, next, size);
+        next += size;
+        left -= size;
+        progress_add(&progress, size);
+    }
+    progress_finish(&progress);
+    return error;
+}
+
+static enum status save_value(const struct memstore_object *object, const char *key,
+                              const char *path)
+{
+    struct output output;
+    const char *name;
+    int error = output_init(&output, path);
+
+    name = output.name;
+    if (error)
+        return file_failed(name, error);
+    error = write_value(&output, object, key);
+    if (error)
+        output_abort(&output);
+    else
+        error = output_commit(&output);
+    return error ? file_failed(name, error) : STATUS_DONE;
+}
+
+enum status transfer_get(struct memstore *store, const struct arguments *arguments)
+{
+    struct key key = key_of_argument(arguments->operands[0]);
+    struct memstore_object *object;
+    enum status status;
+    int error =
+        memstore_get(store, key.bytes, key.length, arguments->offset, arguments->length, &object);
+
+    if (error)
+        return complain_key(error);
+    status = save_value(object, key.bytes, arguments_operand(arguments, 1));
+    memstore_object_free(object);
+    return status;
+}
