@@ -1,0 +1,546 @@
+/* The store by itself, in an environment of its own: quota, counters, blobs, memory, scans. */
+#include "daemon/store.h"
+#include "harness.h"
+#include "protocol.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB (1024U * 1024)
+
+static struct store *store;
+static uint8_t bytes[8 * MIB];
+
+static void open_store(uint64_t max_size, uint64_t max_memory)
+{
+    struct store_limits limits = {.max_size = max_size, .max_memory = max_memory};
+
+    ck_assert_int_eq(store_open(harness_folder, &limits, &store), 0);
+}
+
+static void setup(void)
+{
+    harness_setup();
+    harness_fill(bytes, sizeof(bytes), 1);
+}
+
+static void teardown(void)
+{
+    store_close(store);
+    store = NULL;
+    harness_teardown();
+}
+
+static struct store_key key_of(const char *text)
+{
+    return (struct store_key){.bucket = 1, .data = text, .length = strlen(text)};
+}
+
+/* As the server does it: a change that asks for it gets its commit first. */
+static int put_record(const char *key, const struct record *attributes, const void *value,
+                      struct record *ret_record)
+{
+    struct store_key name = key_of(key);
+    int r = store_put(store, &name, attributes, value, ret_record);
+
+    if (r == -EAGAIN) {
+        ck_assert_int_eq(store_commit(store), 0);
+        r = store_put(store, &name, attributes, value, ret_record);
+    }
+    return r;
+}
+
+static int put(const char *key, size_t size)
+{
+    struct record attributes = {.size = size, .type_length = NO_CONTENT_TYPE};
+    struct record record;
+
+    return put_record(key, &attributes, bytes, &record);
+}
+
+static int remove_key(const char *key)
+{
+    struct store_key name = key_of(key);
+    int r = store_delete(store, &name);
+
+    if (r == -EAGAIN) {
+        ck_assert_int_eq(store_commit(store), 0);
+        r = store_delete(store, &name);
+    }
+    return r;
+}
+
+static int change_pair(int (*change)(struct store *, const struct store_key *,
+                                     const struct store_key *, struct record *),
+                       const char *from, const char *to)
+{
+    struct store_key source = key_of(from), target = key_of(to);
+    struct record record;
+    int r = change(store, &source, &target, &record);
+
+    if (r == -EAGAIN) {
+        ck_assert_int_eq(store_commit(store), 0);
+        r = change(store, &source, &target, &record);
+    }
+    return r;
+}
+
+static int copy(const char *from, const char *to)
+{
+    return change_pair(store_copy, from, to);
+}
+
+static int move(const char *from, const char *to)
+{
+    return change_pair(store_move, from, to);
+}
+
+static struct store_status status_now(void)
+{
+    struct store_status status;
+
+    store_status(store, &status);
+    return status;
+}
+
+static void expect_value(const char *key, size_t size)
+{
+    struct store_key name = key_of(key);
+    const uint8_t *value;
+    struct record record;
+
+    ck_assert_int_eq(store_get(store, &name, &record, &value), 0);
+    ck_assert_uint_eq(record.size, size);
+    ck_assert(size == 0 || memcmp(value, bytes, size) == 0);
+}
+
+/* The counters must be what a walk over all objects finds. */
+static void expect_counters_exact(void)
+{
+    struct store_key all = {.bucket = 1};
+    struct store_scan *scan;
+    struct record record;
+    uint64_t used = 0, objects = 0;
+    const uint8_t *key;
+    size_t length;
+    int r;
+
+    ck_assert_int_eq(store_commit(store), 0);
+    ck_assert_int_eq(store_scan_open(store, &all, NULL, &scan), 0);
+    while ((r = store_scan_next(scan, &key, &length, &record)) > 0) {
+        used += record.size;
+        objects++;
+    }
+    store_scan_close(scan);
+    ck_assert_int_eq(r, 0);
+    ck_assert_uint_eq(status_now().used, used);
+    ck_assert_uint_eq(status_now().objects, objects);
+}
+
+START_TEST(quota_counts_value_bytes)
+{
+    open_store(100, 64 * MIB);
+    ck_assert_int_eq(put("a", 100), 0);
+    ck_assert_int_eq(put("b", 1), -EDQUOT);
+    ck_assert_int_eq(put("empty", 0), 0);
+    ck_assert_int_eq(put("a", 100), 0);
+    ck_assert_int_eq(put("a", 60), 0);
+    ck_assert_int_eq(put("a", 40), 0);
+    ck_assert_int_eq(put("b", 60), 0);
+    ck_assert_int_eq(put("c", 1), -EDQUOT);
+    ck_assert_int_eq(copy("a", "d"), -EDQUOT);
+    ck_assert_int_eq(copy("a", "b"), 0);
+    ck_assert_int_eq(put("c", 20), 0);
+    ck_assert_int_eq(remove_key("c"), 0);
+    expect_counters_exact();
+    ck_assert_uint_eq(status_now().used, 80);
+}
+END_TEST
+
+START_TEST(refused_put_changes_nothing)
+{
+    struct store_status before;
+
+    open_store(100, 64 * MIB);
+    ck_assert_int_eq(put("a", 80), 0);
+    before = status_now();
+    ck_assert_int_eq(put("a", 101), -EDQUOT);
+    ck_assert_uint_eq(status_now().version, before.version);
+    ck_assert_uint_eq(status_now().used, 80);
+    expect_value("a", 80);
+}
+END_TEST
+
+START_TEST(limit_zero_takes_empty_values)
+{
+    open_store(0, 64 * MIB);
+    ck_assert_int_eq(put("empty", 0), 0);
+    ck_assert_int_eq(put("one", 1), -EDQUOT);
+    expect_value("empty", 0);
+}
+END_TEST
+
+START_TEST(sizes_around_the_blob_threshold)
+{
+    const size_t sizes[] = {0,
+                            1,
+                            RECORD_VALUE_MAX - 1,
+                            RECORD_VALUE_MAX,
+                            RECORD_VALUE_MAX + 1,
+                            4079,
+                            4080,
+                            4081,
+                            65535,
+                            65536,
+                            65537,
+                            3 * MIB};
+    char key[32];
+
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        snprintf(key, sizeof(key), "%zu", sizes[i]);
+        ck_assert_int_eq(put(key, sizes[i]), 0);
+        expect_value(key, sizes[i]);
+    }
+    ck_assert_int_eq(store_commit(store), 0);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        snprintf(key, sizeof(key), "%zu", sizes[i]);
+        expect_value(key, sizes[i]);
+    }
+    expect_counters_exact();
+}
+END_TEST
+
+START_TEST(largest_attributes_fit)
+{
+    struct record attributes = {
+        .size = RECORD_VALUE_MAX, .type_length = CONTENT_TYPE_MAX, .metadata_length = METADATA_MAX};
+    char *type = malloc(CONTENT_TYPE_MAX);
+    uint8_t *metadata = malloc(METADATA_MAX);
+    struct store_key name = key_of("k");
+    struct record record;
+
+    memset(type, 't', CONTENT_TYPE_MAX);
+    memset(metadata, 'm', METADATA_MAX);
+    attributes.type = type;
+    attributes.metadata = metadata;
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    ck_assert_int_eq(put_record("k", &attributes, bytes, &record), 0);
+    ck_assert_int_eq(copy("k", "l"), 0);
+    ck_assert_int_eq(move("l", "k"), 0);
+    ck_assert_int_eq(store_get(store, &name, &record, NULL), 0);
+    ck_assert_uint_eq(record.type_length, CONTENT_TYPE_MAX);
+    ck_assert_mem_eq(record.type, type, CONTENT_TYPE_MAX);
+    ck_assert_uint_eq(record.metadata_length, METADATA_MAX);
+    ck_assert_mem_eq(record.metadata, metadata, METADATA_MAX);
+    expect_value("k", RECORD_VALUE_MAX);
+    free(type);
+    free(metadata);
+}
+END_TEST
+
+START_TEST(copies_share_their_bytes)
+{
+    uint64_t memory;
+    char key[32];
+
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    ck_assert_int_eq(put("a", 4 * MIB), 0);
+    ck_assert_int_eq(store_commit(store), 0);
+    memory = status_now().memory;
+    for (int i = 0; i < 50; i++) {
+        snprintf(key, sizeof(key), "copy%d", i);
+        ck_assert_int_eq(copy("a", key), 0);
+    }
+    ck_assert_int_eq(store_commit(store), 0);
+    ck_assert_uint_le(status_now().memory, memory + MIB);
+    ck_assert_uint_eq(status_now().used, 51ULL * 4 * MIB);
+    /* The bytes live until the last of them goes. */
+    ck_assert_int_eq(remove_key("a"), 0);
+    ck_assert_int_eq(put("copy0", 5), 0);
+    ck_assert_int_eq(move("copy1", "copy2"), 0);
+    ck_assert_int_eq(copy("copy3", "copy3"), 0);
+    for (int i = 3; i < 50; i++) {
+        snprintf(key, sizeof(key), "copy%d", i);
+        expect_value(key, 4 * MIB);
+        ck_assert_int_eq(remove_key(key), 0);
+    }
+    expect_value("copy2", 4 * MIB);
+    ck_assert_int_eq(remove_key("copy2"), 0);
+    expect_counters_exact();
+    ck_assert_uint_eq(status_now().used, 5);
+    /* And then they are free for others. */
+    for (int i = 0; i < 40; i++)
+        ck_assert_int_eq(put("b", 8 * MIB), 0);
+}
+END_TEST
+
+START_TEST(move_onto_itself_keeps_the_object)
+{
+    uint64_t version;
+
+    open_store(10, 64 * MIB);
+    ck_assert_int_eq(put("k", 10), 0);
+    version = status_now().version;
+    ck_assert_int_eq(move("k", "k"), 0);
+    expect_value("k", 10);
+    ck_assert_uint_gt(status_now().version, version);
+    ck_assert_int_eq(put("l", 0), 0);
+    ck_assert_int_eq(move("k", "l"), 0);
+    expect_counters_exact();
+    ck_assert_uint_eq(status_now().objects, 1);
+    ck_assert_int_eq(move("k", "l"), -ENOENT);
+    ck_assert_int_eq(copy("k", "l"), -ENOENT);
+    expect_value("l", 10);
+}
+END_TEST
+
+START_TEST(uncommitted_changes_are_not_kept)
+{
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    ck_assert_int_eq(put("kept", 3 * MIB), 0);
+    ck_assert_int_eq(store_commit(store), 0);
+    ck_assert_int_eq(put("lost", 10), 0);
+    ck_assert_int_eq(remove_key("kept"), 0);
+    store_close(store);
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    expect_value("kept", 3 * MIB);
+    expect_counters_exact();
+    ck_assert_uint_eq(status_now().objects, 1);
+}
+END_TEST
+
+START_TEST(unknown_bucket)
+{
+    struct store_key nowhere = {.bucket = 7, .data = "k", .length = 1};
+    struct record attributes = {.type_length = NO_CONTENT_TYPE};
+    struct store_scan *scan;
+    struct record record;
+    uint32_t id;
+
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    ck_assert_int_eq(store_put(store, &nowhere, &attributes, "", &record), -ENXIO);
+    ck_assert_int_eq(store_get(store, &nowhere, &record, NULL), -ENXIO);
+    ck_assert_int_eq(store_delete(store, &nowhere), -ENXIO);
+    ck_assert_int_eq(store_copy(store, &nowhere, &nowhere, &record), -ENXIO);
+    ck_assert_int_eq(store_scan_open(store, &nowhere, NULL, &scan), -ENXIO);
+    nowhere.bucket = 0;
+    ck_assert_int_eq(store_get(store, &nowhere, &record, NULL), -ENXIO);
+    ck_assert_int_eq(store_bucket(store, "default", 7, &id), 0);
+    ck_assert_uint_eq(id, 1);
+    ck_assert_int_eq(store_bucket(store, "other", 5, &id), -ENOENT);
+}
+END_TEST
+
+/* Fills the store until its memory is used up; returns how many objects of that size fit. */
+static int fill(size_t size, int limit)
+{
+    char key[32];
+
+    for (int i = 0; i < limit; i++) {
+        int r;
+
+        snprintf(key, sizeof(key), "%zu/%d", size, i);
+        r = put(key, size);
+        if (r == -ENOSPC)
+            return i;
+        ck_assert_int_eq(r, 0);
+        ck_assert_int_eq(store_commit(store), 0);
+    }
+    ck_abort_msg("the memory limit was never reached");
+    return -1;
+}
+
+/* Max memory is a bound, what is in it stays usable, and deletes always work. */
+static void use_up(size_t size)
+{
+    const uint64_t max_memory = 24 * MIB;
+    char key[32];
+    int count;
+
+    open_store(STORE_NO_LIMIT, max_memory);
+    for (int round = 0; round < 3; round++) {
+        count = fill(size, 1000000);
+        ck_assert_int_gt(count, (int)(max_memory * 6 / 10 / (size < 8192 ? 8192 : size)));
+        ck_assert_uint_le(status_now().memory, max_memory);
+        ck_assert_int_eq(put("one more", size), -ENOSPC);
+        expect_counters_exact();
+        snprintf(key, sizeof(key), "%zu/%d", size, count - 1);
+        expect_value(key, size);
+        for (int i = 0; i < count; i++) {
+            snprintf(key, sizeof(key), "%zu/%d", size, i);
+            ck_assert_msg(remove_key(key) == 0, "delete of %s (of %d) failed", key, count);
+            ck_assert_int_eq(store_commit(store), 0);
+        }
+        expect_counters_exact();
+        ck_assert_uint_eq(status_now().objects, 0);
+    }
+}
+
+START_TEST(memory_used_up_by_tiny_values)
+{
+    use_up(10);
+}
+END_TEST
+
+START_TEST(memory_used_up_by_small_values)
+{
+    use_up(1500);
+}
+END_TEST
+
+START_TEST(memory_used_up_by_pages)
+{
+    use_up(4096);
+}
+END_TEST
+
+START_TEST(memory_used_up_by_large_values)
+{
+    use_up(MIB);
+}
+END_TEST
+
+/* Changes in one transaction, as the server gathers them, at the edge of the memory: each is whole
+ * or refused, and none takes others with it. */
+START_TEST(memory_used_up_in_groups)
+{
+    char key[32];
+    int refused = 0;
+
+    open_store(STORE_NO_LIMIT, 16 * MIB);
+    srandom(1);
+    for (int i = 0; i < 20000; i++) {
+        int r;
+
+        snprintf(key, sizeof(key), "%ld", random() % 400);
+        if (random() % 3 == 0) {
+            r = remove_key(key);
+            ck_assert_msg(r == 0 || r == -ENOENT, "delete: %d", r);
+        } else {
+            r = put(key, (size_t)(random() % 200000));
+            ck_assert_msg(r == 0 || r == -ENOSPC, "put: %d", r);
+            refused += r == -ENOSPC;
+        }
+        if (i % 7 == 0)
+            ck_assert_int_eq(store_commit(store), 0);
+        ck_assert_uint_le(status_now().memory, 16 * MIB);
+    }
+    ck_assert_int_gt(refused, 100);
+    expect_counters_exact();
+}
+END_TEST
+
+START_TEST(scan_is_a_snapshot_in_order)
+{
+    struct store_key images = key_of("im"), after = key_of("images/b"), none = key_of("zz");
+    const char *expected[] = {"images/c", "images/d", "imprint"};
+    struct store_scan *scan;
+    struct record record;
+    const uint8_t *key;
+    size_t length;
+
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    put("images/d", 1), put("images/b", 1), put("IM", 1), put("imprint", 1), put("images/c", 1);
+    put("in", 1), put("images/a", 1);
+    ck_assert_int_eq(store_commit(store), 0);
+    ck_assert_int_eq(store_scan_open(store, &images, &after, &scan), 0);
+    ck_assert_uint_eq(store_scans(store), 1);
+    ck_assert_int_eq(remove_key("images/c"), 0);
+    ck_assert_int_eq(put("images/cc", 1), 0);
+    ck_assert_int_eq(store_commit(store), 0);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(store_scan_next(scan, &key, &length, &record), 1);
+        ck_assert_uint_eq(length, strlen(expected[i]));
+        ck_assert_mem_eq(key, expected[i], length);
+    }
+    ck_assert_int_eq(store_scan_next(scan, &key, &length, &record), 0);
+    store_scan_close(scan);
+    ck_assert_uint_eq(store_scans(store), 0);
+    ck_assert_int_eq(store_scan_open(store, &none, NULL, &scan), 0);
+    ck_assert_int_eq(store_scan_next(scan, &key, &length, &record), 0);
+    store_scan_close(scan);
+}
+END_TEST
+
+START_TEST(scan_waits_for_no_memory)
+{
+    struct store_key all = {.bucket = 1};
+    struct store_scan *scan;
+
+    open_store(STORE_NO_LIMIT, 8 * MIB);
+    fill(100000, 1000);
+    ck_assert_int_eq(store_scan_open(store, &all, NULL, &scan), 0);
+    ck_assert_int_eq(put("more", 100000), -EBUSY);
+    store_scan_close(scan);
+    ck_assert_int_eq(put("more", 100000), -ENOSPC);
+}
+END_TEST
+
+START_TEST(damage_is_noticed)
+{
+    struct store_limits limits = {.max_size = 1, .max_memory = 8 * MIB};
+    char path[128];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/data.mdb", harness_folder);
+    file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, 100000, file), 100000);
+    fclose(file);
+    ck_assert_int_eq(store_open(harness_folder, &limits, &store), -EUCLEAN);
+}
+END_TEST
+
+START_TEST(records_are_checked)
+{
+    struct record record = {.size = 5,
+                            .type = "text",
+                            .type_length = 4,
+                            .expires = 99,
+                            .metadata = bytes,
+                            .metadata_length = 100};
+    struct record read;
+    uint8_t place[300];
+    size_t length = record_length(&record);
+
+    memcpy(record_write(&record, place), "12345", 5);
+    ck_assert_int_eq(record_read(place, length, &read), 0);
+    ck_assert_int_eq(read.expires, 99);
+    ck_assert_mem_eq(read.value, "12345", 5);
+    for (size_t cut = 0; cut < length; cut++)
+        ck_assert_int_eq(record_read(place, cut, &read), -EUCLEAN);
+    ck_assert_int_eq(record_read(place, length + 1, &read), -EUCLEAN);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store");
+    TCase *tcase = tcase_create("store");
+
+    tcase_set_timeout(tcase, 60);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, quota_counts_value_bytes);
+    tcase_add_test(tcase, refused_put_changes_nothing);
+    tcase_add_test(tcase, limit_zero_takes_empty_values);
+    tcase_add_test(tcase, sizes_around_the_blob_threshold);
+    tcase_add_test(tcase, largest_attributes_fit);
+    tcase_add_test(tcase, copies_share_their_bytes);
+    tcase_add_test(tcase, move_onto_itself_keeps_the_object);
+    tcase_add_test(tcase, uncommitted_changes_are_not_kept);
+    tcase_add_test(tcase, unknown_bucket);
+    tcase_add_test(tcase, memory_used_up_by_tiny_values);
+    tcase_add_test(tcase, memory_used_up_by_small_values);
+    tcase_add_test(tcase, memory_used_up_by_pages);
+    tcase_add_test(tcase, memory_used_up_by_large_values);
+    tcase_add_test(tcase, memory_used_up_in_groups);
+    tcase_add_test(tcase, scan_is_a_snapshot_in_order);
+    tcase_add_test(tcase, scan_waits_for_no_memory);
+    tcase_add_test(tcase, damage_is_noticed);
+    tcase_add_test(tcase, records_are_checked);
+    suite_add_tcase(suite, tcase);
+    return harness_main(suite);
+}
