@@ -179,6 +179,20 @@ static int read_environment(struct options *options)
     return r;
 }
 
+/* What getopt could not make out. optopt is then 0, a letter, or the row of an option. */
+static int refuse_argument(const char *argument, bool lacks_value)
+{
+    if (lacks_value)
+        log_error("%s: its value is missing; see memstored --help", argument);
+    else if (optopt > (int)ROWS + 1)
+        log_error("-%c: not an option of memstored; see memstored --help", optopt);
+    else if (optopt > 0)
+        log_error("%s: this option takes no value; see memstored --help", argument);
+    else
+        log_error("%s: not an option of memstored; see memstored --help", argument);
+    return -EINVAL;
+}
+
 static int read_arguments(int argc, char **argv, struct options *options)
 {
     struct option table[ROWS + 3] = {
@@ -197,11 +211,8 @@ static int read_arguments(int argc, char **argv, struct options *options)
             return fputs(help, stdout), 1;
         if (row == VERSION)
             return puts("memstored " MEMSTORE_VERSION), 1;
-        if (row == '?' || row == ':') {
-            log_error("%s: %s; see memstored --help", argv[optind - 1],
-                      row == ':' ? "its value is missing" : "not an option of memstored");
-            return -EINVAL;
-        }
+        if (row == '?' || row == ':')
+            return refuse_argument(argv[optind - 1], row == ':');
         r = rows[row].read(rows[row].name, rows[row].is_switch ? "yes" : optarg, options);
     }
     if (r == 0 && optind < argc) {

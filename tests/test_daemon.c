@@ -164,7 +164,9 @@ END_TEST
 START_TEST(what_is_no_option_is_refused)
 {
     expect_refused("--nonsense", "", "--nonsense");
-    expect_refused("'x'", "", "-x");
+    expect_refused("-x: not an option", "", "-x");
+    expect_refused("-y: not an option", "", "-yx");
+    expect_refused("--keep=yes: this option takes no value", "", "--keep=yes");
     expect_refused("argument", "", "argument");
     expect_refused("--max-size", "", "--max-size");
 }
