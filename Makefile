@@ -43,8 +43,8 @@ test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
-TESTS := common connection store daemon protocol behaviour limit processes handle bulk writer \
-	command install systemd
+TESTS := common connection store daemon protocol buffer hostile behaviour limit processes handle \
+	bulk writer command install systemd
 harness_objects := $(BUILD)/tests/harness.o
 
 binaries := $(BUILD)/memstored $(BUILD)/memstore
@@ -99,7 +99,9 @@ $(BUILD)/memstore: $(cli_objects) $(BUILD)/libmemstore.a
 $(BUILD)/tests/test_common $(BUILD)/tests/test_connection: $(common_objects)
 $(BUILD)/tests/test_store: $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
 $(BUILD)/tests/test_store: packages_used = $(daemon_packages)
-$(BUILD)/tests/test_protocol: packages_used = libxxhash
+$(BUILD)/tests/test_buffer: packages_used = libxxhash
+$(BUILD)/tests/test_protocol $(BUILD)/tests/test_buffer $(BUILD)/tests/test_hostile: \
+	$(BUILD)/tests/raw.o
 $(BUILD)/tests/test_command: packages_used = jansson
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(harness_objects) $(BUILD)/libmemstore.a

@@ -210,13 +210,15 @@ char *harness_read_file(const char *path)
 {
     FILE *file = fopen(path, "re");
     char *text = NULL;
+    char *more;
     size_t size = 0;
     size_t n = 0;
 
     do {
         size += n;
-        text = realloc(text, size + 4097);
-        ck_assert_ptr_nonnull(text);
+        more = realloc(text, size + 4097);
+        ck_assert_ptr_nonnull(more);
+        text = more;
         n = file ? fread(text + size, 1, 4096, file) : 0;
     } while (n > 0);
     text[size] = '\0';

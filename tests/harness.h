@@ -39,22 +39,22 @@ void harness_teardown(void);
  * NOTIFY_SOCKET. Fails the test, with the daemon's log, if it ends or is not ready in 10 s.
  */
 #define harness_start(...) harness_start_list(HARNESS_LIST(__VA_ARGS__))
-struct harness_daemon *harness_start_list(const char *const *arguments);
+struct harness_daemon *harness_start_list(const char *const *more);
 
 /* Starts memstored the same way and expects it to refuse. Waits for its end; returns the exit
  * status; *ret_log is what it wrote to stderr (malloc'd). */
 #define harness_refused(ret_log, ...) harness_refused_list(ret_log, HARNESS_LIST(__VA_ARGS__))
-int harness_refused_list(char **ret_log, const char *const *arguments);
+int harness_refused_list(char **ret_log, const char *const *more);
 
 /* As harness_start, with the arguments given and none of the harness's own; socket says where the
  * daemon will be found. */
 #define harness_start_bare(socket, ...) harness_start_bare_list(socket, HARNESS_LIST(__VA_ARGS__))
-struct harness_daemon *harness_start_bare_list(const char *socket, const char *const *arguments);
+struct harness_daemon *harness_start_bare_list(const char *socket, const char *const *more);
 
 /* As harness_start, for one more daemon beside the first: FOLDER/NAME.socket and FOLDER/NAME.data.
  */
 #define harness_start_apart(name, ...) harness_start_apart_list(name, HARNESS_LIST(__VA_ARGS__))
-struct harness_daemon *harness_start_apart_list(const char *name, const char *const *arguments);
+struct harness_daemon *harness_start_apart_list(const char *name, const char *const *more);
 
 /* The next daemon that is started gets this listening socket as systemd would pass it. */
 void harness_activate(int fd);

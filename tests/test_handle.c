@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -156,7 +157,8 @@ END_TEST
 
 /* ---- descriptors ---- */
 
-static int count_descriptors(bool *ret_inheritable)
+/* Counts this process's descriptors: all, or those that a program it executes would get. */
+static int count_descriptors(bool inheritable)
 {
     DIR *folder = opendir("/proc/self/fd");
     struct dirent *entry;
@@ -164,12 +166,9 @@ static int count_descriptors(bool *ret_inheritable)
 
     ck_assert_ptr_nonnull(folder);
     while ((entry = readdir(folder))) {
-        int fd = atoi(entry->d_name);
+        int flags = fcntl(atoi(entry->d_name), F_GETFD);
 
-        count++;
-        if (ret_inheritable && fd > STDERR_FILENO && fd != dirfd(folder) &&
-            !(fcntl(fd, F_GETFD) & FD_CLOEXEC))
-            *ret_inheritable = true;
+        count += !inheritable || !(flags & FD_CLOEXEC);
     }
     closedir(folder);
     return count;
@@ -177,7 +176,7 @@ static int count_descriptors(bool *ret_inheritable)
 
 START_TEST(handles_leak_no_descriptor)
 {
-    int before = count_descriptors(NULL);
+    int before = count_descriptors(false);
 
     for (int i = 0; i < 100; i++) {
         struct memstore *store = harness_open(server);
@@ -192,21 +191,21 @@ START_TEST(handles_leak_no_descriptor)
             ck_assert_int_eq(memstore_writer_commit(writer, NULL), 0);
         memstore_close(store);
     }
-    ck_assert_int_eq(count_descriptors(NULL), before);
+    ck_assert_int_eq(count_descriptors(false), before);
 }
 END_TEST
 
 START_TEST(descriptors_do_not_survive_exec)
 {
-    bool before = false;
-    bool after = false;
-    struct memstore *store;
+    int before = count_descriptors(true);
+    struct memstore *store = harness_open(server);
+    struct memstore_writer *writer;
 
-    count_descriptors(&before);
-    store = harness_open(server);
     put_large(store, "k", 1);
-    count_descriptors(&after);
-    ck_assert_msg(before || !after, "the library's descriptors are inherited");
+    ck_assert_int_eq(memstore_writer_open(store, "w", 1, NULL, &writer), 0);
+    ck_assert_int_eq(memstore_writer_write(writer, "v", 1), 0);
+    ck_assert_int_eq(count_descriptors(true), before);
+    memstore_writer_abort(writer);
     memstore_close(store);
 }
 END_TEST
@@ -237,7 +236,7 @@ static bool work_once(struct worker *worker, int round)
     int r;
 
     snprintf(key, sizeof(key), "own-%d", worker->index);
-    harness_fill(bytes, size, (uint64_t)(worker->index * 1000 + round));
+    harness_fill(bytes, size, (uint64_t)worker->index * 1000 + (uint64_t)round);
     r = memstore_put(worker->store, key, strlen(key), bytes, size, NULL, NULL);
     if (r == 0)
         r = memstore_put(worker->store, "shared", 6, bytes, size, NULL, NULL);
@@ -316,8 +315,12 @@ enum fake {
     FAKE_HANGS_UP,
     FAKE_TALKS_GARBAGE,
     FAKE_OTHER_VERSION,
-    FAKE_WRONG_ID,
     FAKE_TOO_LONG,
+    FAKE_WRONG_ID, /* from here on, of calls after a good HELLO */
+    FAKE_WRONG_OPERATION,
+    FAKE_WRONG_BULK,
+    FAKE_NOT_AN_ERRNO,
+    FAKE_SAME_BUFFER, /* tells if a connection has the buffer of the one before */
 };
 
 static char fake_socket[108];
@@ -362,9 +365,32 @@ static void fake_answer(int fd, struct frame_header header, enum fake kind)
         header.status = -EPROTONOSUPPORT;
     if (kind == FAKE_WRONG_ID)
         header.id += 1;
+    if (kind == FAKE_WRONG_OPERATION)
+        header.operation = OPERATION_STATS;
+    if (kind == FAKE_WRONG_BULK)
+        header.flags |= FRAME_BULK;
+    if (kind == FAKE_NOT_AN_ERRNO)
+        header.status = INT32_MIN;
     if (kind == FAKE_TOO_LONG)
         header.length = FRAME_MAX + 1;
     fake_send(fd, &header, sizeof(header));
+}
+
+/* A client whose call timed out must not give the same memory to its next connection: a daemon that
+ * is only slow may still write to it. */
+static void fake_compare_buffer(int fd, struct frame_header header, int buffer)
+{
+    static ino_t last;
+    struct stat info;
+
+    if (buffer < 0 || fstat(buffer, &info) < 0)
+        _exit(1);
+    close(buffer);
+    header.flags = FRAME_ANSWER;
+    header.status = -EIO;
+    if (info.st_ino == last)
+        fake_send(fd, &header, sizeof(header));
+    last = info.st_ino;
 }
 
 /* One byte a moment: something always comes, and never enough. */
@@ -381,26 +407,55 @@ static void fake_drip(int fd, struct frame_header header)
     }
 }
 
+/* Receives a header and the descriptor that may come with it. */
+static bool fake_receive(int fd, struct frame_header *header, int *ret_buffer)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    struct iovec part = {.iov_base = header, .iov_len = sizeof(*header)};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof(control)};
+    ssize_t n = recvmsg(fd, &message, MSG_WAITALL | MSG_CMSG_CLOEXEC);
+
+    *ret_buffer = -1;
+    if (n == sizeof(*header) && CMSG_FIRSTHDR(&message))
+        memcpy(ret_buffer, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
+    return n == sizeof(*header);
+}
+
+static void fake_handle(int fd, struct frame_header header, const uint8_t *body, enum fake kind)
+{
+    if (kind == FAKE_DRIPS)
+        fake_drip(fd, header);
+    else if (kind == FAKE_TALKS_GARBAGE)
+        fake_send(fd, body, 40);
+    else if (kind == FAKE_NEVER_ANSWERS)
+        return;
+    else if (header.operation == OPERATION_HELLO && kind != FAKE_OTHER_VERSION &&
+             kind != FAKE_TOO_LONG)
+        fake_answer_hello(fd, header);
+    else if (kind != FAKE_ANSWERS_HELLO_ONLY && kind != FAKE_SAME_BUFFER)
+        fake_answer(fd, header, kind);
+}
+
 static void fake_serve(int fd, enum fake kind)
 {
     struct frame_header header;
     uint8_t body[BODY_MAX] = {0};
+    int buffer;
 
-    while (recv(fd, &header, sizeof(header), MSG_WAITALL) == sizeof(header)) {
+    while (fake_receive(fd, &header, &buffer)) {
         size_t length = header.length - sizeof(header);
 
         if (length > 0 && recv(fd, body, length, MSG_WAITALL) != (ssize_t)length)
             return;
         if (kind == FAKE_HANGS_UP)
             return;
-        if (kind == FAKE_DRIPS)
-            fake_drip(fd, header);
-        if (kind == FAKE_TALKS_GARBAGE)
-            fake_send(fd, body, 40);
-        if (kind == FAKE_ANSWERS_HELLO_ONLY && header.operation == OPERATION_HELLO)
-            fake_answer_hello(fd, header);
-        if (kind == FAKE_OTHER_VERSION || kind == FAKE_WRONG_ID || kind == FAKE_TOO_LONG)
-            fake_answer(fd, header, kind);
+        if (kind == FAKE_SAME_BUFFER && header.operation == OPERATION_ATTACH)
+            fake_compare_buffer(fd, header, buffer);
+        else
+            fake_handle(fd, header, body, kind);
     }
 }
 
@@ -463,7 +518,6 @@ START_TEST(wrong_answer_is_an_error)
     } cases[] = {{FAKE_HANGS_UP, -ECONNRESET},
                  {FAKE_TALKS_GARBAGE, -EPROTO},
                  {FAKE_OTHER_VERSION, -EPROTONOSUPPORT},
-                 {FAKE_WRONG_ID, -EPROTO},
                  {FAKE_TOO_LONG, -EPROTO}};
     pid_t pid = fake_start(cases[_i].kind);
     struct memstore *store = NULL;
@@ -471,6 +525,42 @@ START_TEST(wrong_answer_is_an_error)
 
     ck_assert_msg(r == cases[_i].expected, "%d: %s", r, memstore_message());
     ck_assert_ptr_null(store);
+    fake_stop(pid);
+}
+END_TEST
+
+START_TEST(wrong_answer_to_a_call_is_an_error)
+{
+    static const enum fake kinds[] = {FAKE_WRONG_ID, FAKE_WRONG_OPERATION, FAKE_WRONG_BULK,
+                                      FAKE_NOT_AN_ERRNO};
+    pid_t pid = fake_start(kinds[_i]);
+    struct memstore *store = NULL;
+    int r;
+
+    ck_assert_msg(open_at(fake_socket, (int)(harness_seconds(5) * 1000), &store) == 0, "%s",
+                  memstore_message());
+    for (int i = 0; i < 2; i++) {
+        r = memstore_exists(store, "k", 1);
+        ck_assert_msg(r == -EPROTO, "%d: %s", r, memstore_message());
+    }
+    memstore_close(store);
+    fake_stop(pid);
+}
+END_TEST
+
+START_TEST(buffer_of_a_late_call_is_not_used_again)
+{
+    pid_t pid = fake_start(FAKE_SAME_BUFFER);
+    struct memstore_object *object = NULL;
+    struct memstore *store = NULL;
+    int r;
+
+    ck_assert_int_eq(open_at(fake_socket, 300, &store), 0);
+    for (int i = 0; i < 3; i++) {
+        r = memstore_get(store, "k", 1, 0, MEMSTORE_TO_END, &object);
+        ck_assert_msg(r == -ETIMEDOUT, "%d: %s", r, memstore_message());
+    }
+    memstore_close(store);
     fake_stop(pid);
 }
 END_TEST
@@ -687,10 +777,18 @@ static int only_close(int index, void *argument)
 START_TEST(close_in_a_child_is_the_childs_alone)
 {
     struct memstore *store = harness_open(server);
+    int status;
 
-    harness_put(store, "k", "v");
-    harness_processes(4, only_close, store);
-    harness_expect(store, "k", "v");
+    put_large(store, "large", 1);
+    for (int i = 0; i < 30; i++) {
+        pid_t pid = harness_fork(only_close, i, store);
+
+        while (waitpid(pid, &status, WNOHANG) == 0)
+            harness_put(store, "k", "v"); /* fails if the connection ends meanwhile */
+        ck_assert_int_eq(status, 0);
+        harness_put(store, "k", "v");
+    }
+    expect_large(store, "large", 1);
     memstore_close(store);
 }
 END_TEST
@@ -729,7 +827,9 @@ static Suite *suite(void)
     suite_add_tcase(s, with_server);
     tcase_add_test(alone, open_tells_why_it_cannot);
     tcase_add_loop_test(alone, no_answer_ends_with_the_deadline, 0, FAKE_COUNT);
-    tcase_add_loop_test(alone, wrong_answer_is_an_error, 0, 5);
+    tcase_add_loop_test(alone, wrong_answer_is_an_error, 0, 4);
+    tcase_add_loop_test(alone, wrong_answer_to_a_call_is_an_error, 0, 4);
+    tcase_add_test(alone, buffer_of_a_late_call_is_not_used_again);
     tcase_add_test(alone, full_backlog_ends_with_the_deadline);
     tcase_add_loop_test(alone, next_call_connects_anew, 0, 6);
     tcase_add_test(alone, calls_without_a_daemon_fail_and_heal);

@@ -11,6 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* A value to put; each process has its own. */
+static char scratch[1000000];
+
 #define PROCESSES_MAX 8
 #define KEYS 20
 
@@ -207,7 +210,7 @@ static int race_for_the_room(int index, void *argument)
 {
     const struct race *race = argument;
     struct memstore *store = harness_open(server);
-    char *bytes = calloc(1, race->size);
+    char *bytes = scratch;
     char key[32];
     int r = 0;
 
@@ -220,7 +223,6 @@ static int race_for_the_room(int index, void *argument)
         if (index == 0)
             r = judge_race(store, race);
     }
-    free(bytes);
     memstore_close(store);
     return r;
 }
@@ -277,7 +279,7 @@ static bool is_whole(const struct memstore_object *object)
 static int overwrite_or_read(int index, void *argument)
 {
     struct memstore *store = harness_open(server);
-    char *bytes = malloc(1000000);
+    char *bytes = scratch;
     uint64_t random = (uint64_t)index;
 
     (void)argument;
@@ -295,7 +297,6 @@ static int overwrite_or_read(int index, void *argument)
             return 3;
         memstore_object_free(object);
     }
-    free(bytes);
     memstore_close(store);
     return 0;
 }
@@ -303,11 +304,10 @@ static int overwrite_or_read(int index, void *argument)
 START_TEST(get_returns_one_whole_value)
 {
     struct memstore *store = harness_open(server);
-    char *bytes = malloc(1000000);
+    char *bytes = scratch;
 
     ck_assert_int_eq(overwrite(store, 0, bytes), 0);
     harness_processes(process_counts[_i], overwrite_or_read, NULL);
-    free(bytes);
     memstore_close(store);
 }
 END_TEST
@@ -485,7 +485,7 @@ static bool change_anything(struct memstore *store, uint64_t *random, const char
 static int change_at_random(int index, void *argument)
 {
     struct memstore *store = harness_open(server);
-    char *bytes = calloc(1, 1000000);
+    char *bytes = scratch;
     uint64_t random = (uint64_t)index;
 
     (void)argument;
@@ -493,7 +493,6 @@ static int change_at_random(int index, void *argument)
         if (!change_anything(store, &random, bytes))
             return 1;
     }
-    free(bytes);
     memstore_close(store);
     return 0;
 }
@@ -513,7 +512,7 @@ END_TEST
 static int overwrite_for_ever(int index, void *argument)
 {
     struct memstore *store = harness_open(server);
-    char *bytes = malloc(1000000);
+    char *bytes = scratch;
     uint64_t random = (uint64_t)index;
 
     (void)argument;
@@ -563,7 +562,7 @@ END_TEST
 static int stream_for_ever(int index, void *argument)
 {
     struct memstore *store = harness_open(server);
-    char *bytes = malloc(100000);
+    char *bytes = scratch;
     struct memstore_writer *writer;
 
     (void)argument;
@@ -646,7 +645,7 @@ static size_t numbered_size(const struct numbered *numbered)
 static int put_until_killed(int index, void *argument)
 {
     struct memstore *store = harness_open(server);
-    char *bytes = malloc(1000000);
+    char *bytes = scratch;
     char key[32];
     uint64_t round = shared->started[index][0];
 
@@ -703,7 +702,7 @@ static bool all_are_open(void *argument)
 
 static void load_and_kill(int count, uint64_t enough)
 {
-    pid_t pids[PROCESSES_MAX];
+    pid_t pids[PROCESSES_MAX] = {0};
     int status;
 
     shared->done = 0;
