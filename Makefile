@@ -25,11 +25,11 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. -Icommon -fPIC -fvisibility=hidden -pthr
 	$(WARNINGS) $(CFLAGS) $(SANITIZE) $(CPPFLAGS)
 ALL_LDFLAGS = -pthread $(SANITIZE) $(LDFLAGS)
 
-COMMON := connection metadata size socket_path record
-DAEMON := main options lock_file data_folder memory listener server client request bulk listing \
-	store reserve objects scan etag log
-CLIENT := handle turns channel connect await bulk message object put_head put get key list \
-	pair writer url stats
+COMMON := connection metadata size socket_path record entry
+DAEMON := main guard closer options lock_file data_folder memory listener server client request bulk \
+	direct pins listing store reserve objects garbage scan etag log
+CLIENT := handle turns channel connect await bulk fork environment direct message object put_head \
+	put get view key list pair writer url stats holders
 CLI := main arguments help commands key text status input output progress transfer print json
 
 common_objects := $(COMMON:%=$(BUILD)/common/%.o)
@@ -38,19 +38,24 @@ client_objects := $(CLIENT:%=$(BUILD)/client/%.o) $(common_objects)
 cli_objects := $(CLI:%=$(BUILD)/cli/%.o) $(BUILD)/common/size.o
 
 daemon_packages := lmdb libsystemd libxxhash
+client_packages := lmdb
 cli_packages := jansson
 test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
-TESTS := common connection store daemon protocol buffer hostile behaviour limit processes handle \
-	bulk writer command install systemd
+TESTS := common connection store daemon protocol buffer hostile pins behaviour limit processes \
+	handle bulk writer command direct view fork holders install systemd
+# These run twice: with direct reads, and with reads over the socket.
+TWICE := behaviour limit processes handle bulk writer command
 harness_objects := $(BUILD)/tests/harness.o
 
 binaries := $(BUILD)/memstored $(BUILD)/memstore
 libraries := $(BUILD)/libmemstore.so $(BUILD)/libmemstore.a
 soname := libmemstore.so.$(SOVERSION)
 test_programs := $(TESTS:%=$(BUILD)/tests/test_%)
+test_runs := $(foreach test,$(TESTS),$(addprefix $(BUILD)/tests/test_, \
+	$(if $(filter $(test),$(TWICE)),$(test)@direct $(test)@socket,$(test))))
 
 .DEFAULT_GOAL := all
 .PHONY: all demo check check-run demo-run install deps deps-lint lint format clean help
@@ -66,6 +71,7 @@ help: ## list what can be made
 flags_of = $(shell $(PKG_CONFIG) --cflags $(1))
 libs_of = $(shell $(PKG_CONFIG) --libs $(1))
 
+$(BUILD)/client/environment.o: ALL_CFLAGS += $(call flags_of,$(client_packages))
 $(BUILD)/daemon/%.o $(BUILD)/tests/test_store.o: ALL_CFLAGS += $(call flags_of,$(daemon_packages))
 $(BUILD)/cli/%.o: ALL_CFLAGS += $(call flags_of,$(cli_packages))
 $(BUILD)/tests/%.o: ALL_CFLAGS += $(call flags_of,$(test_packages)) -Wno-missing-prototypes
@@ -79,7 +85,8 @@ $(BUILD)/memstored: $(daemon_objects)
 
 $(BUILD)/$(soname): $(client_objects) client/libmemstore.map
 	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(soname) $(if $(SAN),,-Wl$(comma)-z$(comma)defs) \
-		-Wl,--version-script,client/libmemstore.map -o $@ $(client_objects)
+		-Wl,--version-script,client/libmemstore.map -o $@ $(client_objects) \
+		$(call libs_of,$(client_packages))
 
 $(BUILD)/libmemstore.so: $(BUILD)/$(soname)
 	ln -sf $(soname) $@
@@ -92,7 +99,7 @@ $(BUILD)/libmemstore.a: $(client_objects)
 	$(AR) rcs $@ $(BUILD)/libmemstore.o
 
 $(BUILD)/memstore: $(cli_objects) $(BUILD)/libmemstore.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(cli_packages))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(cli_packages) $(client_packages))
 
 # ---- tests ----
 
@@ -100,21 +107,21 @@ $(BUILD)/tests/test_common $(BUILD)/tests/test_connection: $(common_objects)
 $(BUILD)/tests/test_store: $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
 $(BUILD)/tests/test_store: packages_used = $(daemon_packages)
 $(BUILD)/tests/test_buffer: packages_used = libxxhash
-$(BUILD)/tests/test_protocol $(BUILD)/tests/test_buffer $(BUILD)/tests/test_hostile: \
+$(BUILD)/tests/test_protocol $(BUILD)/tests/test_buffer $(BUILD)/tests/test_hostile $(BUILD)/tests/test_pins: \
 	$(BUILD)/tests/raw.o
 $(BUILD)/tests/test_command: packages_used = jansson
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(harness_objects) $(BUILD)/libmemstore.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(test_packages) $(packages_used))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(test_packages) $(client_packages) $(packages_used))
 
 $(BUILD)/tests/demo: $(BUILD)/tests/demo.o $(harness_objects) $(BUILD)/libmemstore.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(test_packages))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(test_packages) $(client_packages))
 
 check: deps ## run every test (installs what is missing first)
 	@$(MAKE) --no-print-directory check-run
 
 check-run: all $(test_programs)
-	BUILD=$(BUILD) CC='$(CC)' SAN='$(SAN)' tests/run $(test_programs)
+	BUILD=$(BUILD) CC='$(CC)' SAN='$(SAN)' tests/run $(test_runs)
 
 demo: deps ## watch 4 processes share a store [DIR=/usr/include]
 	@$(MAKE) --no-print-directory demo-run
@@ -200,6 +207,33 @@ lint-man: deps-lint
 
 format: deps-lint ## lay out the code as lint wants it
 	clang-format -i $(lint_sources) $(lint_headers)
+
+# ---- the benchmark ----
+
+BENCH := main run process timing keys subject memstore raw_lmdb stream pipeline redis memcached \
+	echo memcpy race results stages workers targets machine report report_json report_chart
+bench_packages := lmdb
+bench_objects := $(BENCH:%=$(BUILD)/bench/%.o) $(common_objects)
+# A quick run is no one's reference: its chart stays out of the tree.
+bench_chart = $(if $(QUICK),$(BUILD)/bench.svg,bench/bench.svg)
+lint_sources += $(wildcard bench/*.c)
+lint_headers += $(wildcard bench/*.h)
+
+.PHONY: bench bench-run bench-deps
+
+$(BUILD)/bench/%.o: ALL_CFLAGS += $(call flags_of,$(bench_packages))
+
+$(BUILD)/bench/bench: $(bench_objects) $(BUILD)/libmemstore.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(bench_packages))
+
+bench: deps ## measure beside redis, memcached and raw LMDB [QUICK=1]
+	@$(MAKE) --no-print-directory bench-run
+
+bench-run: $(BUILD)/memstored $(BUILD)/bench/bench
+	@$(BUILD)/bench/bench $(BUILD) $(bench_chart) $(if $(QUICK),quick)
+
+bench-deps: ## install what bench compares with: redis-server, memcached, gnuplot
+	@tests/deps bench
 
 # Everything that is compiled, for a look at another compiler's warnings.
 .PHONY: programs

@@ -38,9 +38,10 @@ static const char *command_name(const struct arguments *arguments)
 
 static enum status take_timeout(struct arguments *arguments, const char *text)
 {
-    double seconds = strtod(text, NULL);
+    char *end;
+    double seconds = strtod(text, &end);
 
-    if (!*text || text[strspn(text, "0123456789.")] || !(seconds > 0) ||
+    if (!*text || *end || text[strspn(text, "0123456789.")] || !(seconds > 0) ||
         seconds > (double)(INT_MAX / 1000))
         return complain_usage(command_name(arguments), "'%s' is not a number of seconds above 0",
                               text);

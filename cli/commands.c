@@ -131,6 +131,20 @@ static enum status command_stats(struct memstore *store, const struct arguments 
     return arguments->is_json ? json_stats(&stats) : print_stats(&stats);
 }
 
+static enum status command_holders(struct memstore *store, const struct arguments *arguments)
+{
+    struct memstore_holder *holders;
+    enum status status;
+    size_t count;
+    int error = memstore_holders(store, &holders, &count, sizeof(*holders));
+
+    if (error)
+        return complain_store(error);
+    status = arguments->is_json ? json_holders(holders, count) : print_holders(holders, count);
+    free(holders);
+    return status;
+}
+
 static const struct command commands[] = {
     {"put", "tm", "a key and at most one file", 1, 2, false, transfer_put},
     {"get", "R", "a key and at most one file", 1, 2, false, transfer_get},
@@ -142,6 +156,7 @@ static const struct command commands[] = {
     {"mv", "", "a source key and a target key", 2, 2, false, command_mv},
     {"url", "", "one key", 1, 1, true, command_url},
     {"stats", "J", "options only", 0, 0, false, command_stats},
+    {"holders", "J", "options only", 0, 0, false, command_holders},
 };
 
 const struct command *command_find(const char *name)

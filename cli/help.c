@@ -19,6 +19,7 @@ static const char help_general[] =
     "  mv SOURCE TARGET       rename an object, in one step\n"
     "  url KEY                print the memory:// url of a key\n"
     "  stats                  show how full the store is\n"
+    "  holders                show which processes read in place and what they keep\n"
     "\n"
     "Options of every command:\n"
     "  -s, --socket SOCKET    the daemon's socket (default: $MEMSTORE_SOCKET, else\n"
@@ -161,13 +162,26 @@ static const char help_stats[] =
     "  memstore stats\n"
     "  memstore stats --json | jq .used\n";
 
+static const char help_holders[] =
+    "Usage: memstore holders [--json]\n"
+    "\n"
+    "Shows the processes that read the store's memory in place: process id, program, user,\n"
+    "views held, bytes of the values that these keep, reads under way, age of the oldest.\n"
+    "Where standard output is no terminal: a line each, with tabs, bytes and microseconds.\n"
+    "\n"
+    "      --json  as a JSON array; pinned in bytes, oldest_us in microseconds\n"
+    "\n"
+    "Examples:\n"
+    "  memstore holders\n"
+    "  memstore holders --json | jq '.[] | select(.pinned > 0)'\n";
+
 static const struct help {
     const char *command;
     const char *text;
 } helps[] = {
-    {"put", help_put}, {"get", help_get},     {"exists", help_exists}, {"rm", help_rm},
-    {"ls", help_ls},   {"info", help_info},   {"cp", help_cp},         {"mv", help_mv},
-    {"url", help_url}, {"stats", help_stats},
+    {"put", help_put}, {"get", help_get},     {"exists", help_exists},   {"rm", help_rm},
+    {"ls", help_ls},   {"info", help_info},   {"cp", help_cp},           {"mv", help_mv},
+    {"url", help_url}, {"stats", help_stats}, {"holders", help_holders},
 };
 
 void help_print(const char *command)

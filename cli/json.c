@@ -162,23 +162,55 @@ enum status json_stats(const struct memstore_stats *stats)
                      ? json_object_set_new(object, "max_size", json_null())
                      : set_number(object, "max_size", stats->max_size);
 
-    failed = failed || set_number(object, "used", stats->used) ||
-             set_number(object, "objects", stats->objects) ||
-             set_number(object, "max_memory", stats->max_memory) ||
-             set_number(object, "memory", stats->memory) ||
-             set_number(object, "version", stats->version) ||
-             set_number(object, "buckets", stats->buckets) ||
-             set_number(object, "clients", stats->clients) ||
-             set_number(object, "requests", stats->requests) ||
-             set_number(object, "commits", stats->commits) ||
-             set_number(object, "refused", stats->refused) ||
-             set_number(object, "uptime_us", stats->uptime) ||
-             set_number(object, "pid", stats->pid);
+    failed =
+        failed || set_number(object, "used", stats->used) ||
+        set_number(object, "objects", stats->objects) ||
+        set_number(object, "max_memory", stats->max_memory) ||
+        set_number(object, "memory", stats->memory) ||
+        set_number(object, "version", stats->version) ||
+        set_number(object, "buckets", stats->buckets) ||
+        set_number(object, "clients", stats->clients) ||
+        set_number(object, "requests", stats->requests) ||
+        set_number(object, "commits", stats->commits) ||
+        set_number(object, "refused", stats->refused) ||
+        set_number(object, "uptime_us", stats->uptime) || set_number(object, "pid", stats->pid) ||
+        set_number(object, "readers", stats->readers) ||
+        set_number(object, "views", stats->views) || set_number(object, "pinned", stats->pinned) ||
+        set_number(object, "garbage", stats->garbage);
     if (failed) {
         json_decref(object);
         return out_of_memory();
     }
     json_write(object, JSON_INDENT(2));
     putchar('\n');
+    return STATUS_DONE;
+}
+
+static json_t *holder_json(const struct memstore_holder *holder)
+{
+    json_t *object = json_object();
+    int failed = set_number(object, "pid", holder->pid) || set_number(object, "uid", holder->uid) ||
+                 set_number(object, "views", holder->views) ||
+                 set_number(object, "pinned", holder->pinned) ||
+                 set_number(object, "readers", holder->readers) ||
+                 set_number(object, "oldest_us", holder->oldest) ||
+                 set_text(object, "name", "name_base64", holder->name, strlen(holder->name));
+
+    if (failed) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+enum status json_holders(const struct memstore_holder *holders, size_t count)
+{
+    fputs("[", stdout);
+    for (size_t i = 0; i < count; i++) {
+        fputs(i > 0 ? ",\n" : "\n", stdout);
+        if (!json_write(holder_json(&holders[i]), 0))
+            return out_of_memory();
+    }
+    fputs("\n]\n", stdout);
     return STATUS_DONE;
 }

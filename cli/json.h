@@ -18,4 +18,7 @@ enum status json_object_info(const struct memstore_object *object);
 
 enum status json_stats(const struct memstore_stats *stats);
 
+/* One array, a holder a line. */
+enum status json_holders(const struct memstore_holder *holders, size_t count);
+
 #endif

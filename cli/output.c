@@ -106,6 +106,12 @@ static int open_direct(struct output *output, const char *path)
     return output->fd < 0 ? -errno : 0;
 }
 
+static int open_new(struct output *output, const char *path)
+{
+    output->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    return output->fd < 0 ? -errno : 0;
+}
+
 int output_init(struct output *output, const char *path)
 {
     struct stat old;
@@ -116,6 +122,9 @@ int output_init(struct output *output, const char *path)
     output->name = path;
     if (is_descriptor(path))
         return open_direct(output, path);
+    /* A link that leads nowhere is not replaced; what it names is made. */
+    if (lstat(path, &old) == 0 && S_ISLNK(old.st_mode) && access(path, F_OK) < 0)
+        return open_new(output, path);
     if (stat(path, &old) < 0)
         return errno == ENOENT ? open_temporary(output, path, NULL) : -errno;
     if (!S_ISREG(old.st_mode))

@@ -4,6 +4,7 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,5 +214,40 @@ enum status print_stats(const struct memstore_stats *stats)
     print_count("refused:", stats->refused);
     print_uptime(stats->uptime);
     print_count("pid:", stats->pid);
+    print_count("readers:", stats->readers);
+    print_count("views:", stats->views);
+    print_size("pinned:", stats->pinned);
+    print_size("garbage:", stats->garbage);
+    return STATUS_DONE;
+}
+
+static void print_holder_for_people(const struct memstore_holder *holder)
+{
+    const struct passwd *user = getpwuid(holder->uid);
+    char name[32], pinned[SIZE_TEXT_MAX];
+
+    snprintf(name, sizeof(name), "%u", holder->uid);
+    printf("%8u  %-15s  %-12s  %6" PRIu64 "  %10s  %7" PRIu64 "  %9.3f s\n", holder->pid,
+           holder->name, user ? user->pw_name : name, holder->views,
+           size_format(pinned, holder->pinned), holder->readers, (double)holder->oldest / 1e6);
+}
+
+enum status print_holders(const struct memstore_holder *holders, size_t count)
+{
+    bool for_people = print_for_people();
+
+    if (for_people)
+        printf("%8s  %-15s  %-12s  %6s  %10s  %7s  %11s\n", "PID", "PROGRAM", "USER", "VIEWS",
+               "PINNED", "READERS", "OLDEST READ");
+    for (size_t i = 0; i < count; i++) {
+        const struct memstore_holder *holder = &holders[i];
+
+        if (for_people)
+            print_holder_for_people(holder);
+        else
+            printf("%u\t%s\t%u\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\n", holder->pid,
+                   holder->name, holder->uid, holder->views, holder->pinned, holder->readers,
+                   holder->oldest);
+    }
     return STATUS_DONE;
 }

@@ -22,4 +22,7 @@ enum status print_object(const struct memstore_object *object);
 /* Sizes as people read them, and the exact bytes. */
 enum status print_stats(const struct memstore_stats *stats);
 
+/* A table, or tabs and exact numbers where stdout is no terminal. */
+enum status print_holders(const struct memstore_holder *holders, size_t count);
+
 #endif

@@ -38,8 +38,8 @@ static int answer_next(struct channel *channel, const struct expected *expected,
     struct frame frame;
     int r;
 
-    /* The daemon never passes descriptors. */
-    if (channel->connection.received_fd >= 0 || channel->connection.extra_fds)
+    /* The daemon passes descriptors only where they are asked for. */
+    if ((channel->connection.received > 0 && !expected->fds) || channel->connection.extra_fds)
         return -EPROTO;
     r = connection_next(&channel->connection, &frame);
     if (r <= 0)

@@ -96,7 +96,8 @@ static int channel_queue_attach(struct channel *channel)
 
     if (!connection_queue(&channel->connection, &header, 0))
         return -ENOMEM;
-    channel->connection.passing_fd = channel->bulk.fd;
+    channel->connection.passing_fds[0] = channel->bulk.fd;
+    channel->connection.passing = 1;
     return 0;
 }
 
@@ -149,8 +150,9 @@ static int channel_queue_request(struct channel *channel, const struct request *
     return 0;
 }
 
-/* Has the bulk buffer ready, with the value in it. */
-static int channel_prepare_bulk(struct channel *channel, const struct request *request)
+/* Has the bulk buffer ready, with the value in it. Where there is none to be had, a small answer
+ * will fit its frame. */
+static int channel_prepare_bulk(struct channel *channel, struct request *request)
 {
     bool value = request_value_in_bulk(request);
     int r;
@@ -160,6 +162,10 @@ static int channel_prepare_bulk(struct channel *channel, const struct request *r
     r = bulk_reserve(&channel->bulk, value ? request->value.length : request->room);
     if (r == 0 && value)
         channel_fill_bulk(channel, &request->value);
+    if (r < 0 && !value && request->room == 0) {
+        request->wants_room = false;
+        return 0;
+    }
     return r;
 }
 
@@ -212,7 +218,7 @@ static int channel_exchange(struct channel *channel, const struct request *reque
  * be at work on it after an error. Then the bulk buffer must never be used again: it may yet write
  * an answer into it, or read a value from it.
  */
-static int channel_attempt(struct channel *channel, const struct request *request, int64_t deadline,
+static int channel_attempt(struct channel *channel, struct request *request, int64_t deadline,
                            struct answer *ret_answer, bool *ret_sent)
 {
     int r = channel_prepare_bulk(channel, request);
@@ -237,10 +243,12 @@ static int request_grow(struct request *request, struct channel *channel,
 {
     uint64_t needed = answer->frame.header.bulk_length;
 
-    if (answer->status != -EMSGSIZE || !request->wants_room)
+    if (answer->status != -EMSGSIZE ||
+        (request->operation != OPERATION_GET && request->operation != OPERATION_LIST))
         return 0;
-    if (needed <= channel->bulk.size)
+    if (needed == 0 || (request->wants_room && needed <= channel->bulk.size))
         return channel_done(channel, answer, -EPROTO);
+    request->wants_room = true;
     if (request->operation == OPERATION_LIST)
         needed += needed / 8; /* others may add objects meanwhile */
     request->room = needed < BULK_LENGTH_MAX ? needed : BULK_LENGTH_MAX;

@@ -61,6 +61,12 @@ void channel_reset(struct channel *channel);
 int channel_connect(struct channel *channel, int64_t deadline);
 
 /*
+ * Connects, and asks on the way for what direct reads need: one round trip for both. Returns 0 when
+ * there is an answer to DIRECT, whatever its status; then channel_done must follow.
+ */
+int channel_connect_direct(struct channel *channel, int64_t deadline, struct answer *ret_answer);
+
+/*
  * Sends the request and waits for the answer. Returns 0 when there is one, whatever its status;
  * then channel_done must follow. Otherwise a negative errno, the message is set, and the
  * connection is closed; the next call makes a new one.

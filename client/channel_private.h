@@ -9,6 +9,7 @@
 struct expected {
     enum operation operation;
     uint64_t id;
+    bool fds;      /* descriptors come with it */
     bool bulk;     /* it may use the bulk buffer, */
     uint64_t room; /* bytes from its start */
 };

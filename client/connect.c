@@ -117,15 +117,11 @@ static int hello_read(struct channel *channel, const struct answer *answer)
 }
 
 /* The id of a HELLO is 0, as a daemon that is full answers it before it was asked. */
-static int hello(struct channel *channel, int64_t deadline)
+static int hello_await(struct channel *channel, const struct expected *expected, int64_t deadline)
 {
-    const struct expected expected = {.operation = OPERATION_HELLO};
     struct answer answer;
-    int r;
+    int r = channel_await(channel, expected, deadline, &answer);
 
-    r = hello_queue(channel);
-    if (r == 0)
-        r = channel_await(channel, &expected, deadline, &answer);
     if (r < 0)
         return channel_fail(channel, r);
     if (answer.status < 0) {
@@ -133,10 +129,14 @@ static int hello(struct channel *channel, int64_t deadline)
         channel_close(channel);
         return r;
     }
-    return channel_done(channel, &answer, hello_read(channel, &answer));
+    r = hello_read(channel, &answer);
+    if (r < 0)
+        return channel_fail(channel, r);
+    connection_consume(&channel->connection, &answer.frame);
+    return 0;
 }
 
-int channel_connect(struct channel *channel, int64_t deadline)
+static int channel_dial(struct channel *channel, int64_t deadline)
 {
     int fd = -1;
     int r = connect_socket(channel->socket, deadline, &fd);
@@ -145,5 +145,34 @@ int channel_connect(struct channel *channel, int64_t deadline)
         return connect_fail(channel->socket, r);
     connection_init(&channel->connection, fd);
     channel->last_id = 0;
-    return hello(channel, deadline);
+    r = hello_queue(channel);
+    return r < 0 ? channel_fail(channel, r) : 0;
+}
+
+int channel_connect(struct channel *channel, int64_t deadline)
+{
+    const struct expected hello = {.operation = OPERATION_HELLO};
+    int r = channel_dial(channel, deadline);
+
+    return r < 0 ? r : hello_await(channel, &hello, deadline);
+}
+
+int channel_connect_direct(struct channel *channel, int64_t deadline, struct answer *ret_answer)
+{
+    /* The descriptors come with what is sent first, which may be the answer to HELLO. */
+    const struct expected hello = {.operation = OPERATION_HELLO, .fds = true};
+    const struct expected direct = {.operation = OPERATION_DIRECT, .id = 1, .fds = true};
+    const struct frame_header header = {.operation = OPERATION_DIRECT, .id = 1};
+    int r = channel_dial(channel, deadline);
+
+    if (r < 0)
+        return r;
+    channel->last_id = 1;
+    if (!connection_queue(&channel->connection, &header, 0))
+        return channel_fail(channel, -ENOMEM);
+    r = hello_await(channel, &hello, deadline);
+    if (r < 0)
+        return r;
+    r = channel_await(channel, &direct, deadline, ret_answer);
+    return r < 0 ? channel_fail(channel, r) : 0;
 }

@@ -1,9 +1,16 @@
-#include "handle.h"
+#include "get.h"
+
+#include "direct.h"
 #include "key.h"
 #include "message.h"
 #include "object.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Copies that take longer than a commit does, bytes. */
+#define LONG_COPY (256U << 10)
 
 /* How many bytes a range of a value has; the offset is not beyond its end. */
 static uint64_t range_size(uint64_t size, uint64_t offset, uint64_t length)
@@ -33,8 +40,83 @@ static int get_read(const struct answer *answer, const struct get_request *get, 
     return object_create(&encoded, key, get->key_length, &value, ret_object);
 }
 
-int memstore_get(struct memstore *store, const void *key, size_t key_length, uint64_t offset,
-                 uint64_t length, struct memstore_object **ret_object)
+static int range_fail(uint64_t offset, uint64_t size, const void *key, size_t key_length)
+{
+    char text[QUOTED_SIZE];
+
+    return message_fail(
+        -ERANGE,
+        "cannot get %s: the range begins at %llu, beyond the end of a value of %llu "
+        "bytes",
+        quote(text, key, key_length), (unsigned long long)offset, (unsigned long long)size);
+}
+
+/* Takes content type and metadata out of the snapshot; *ret_attributes holds them. */
+static int record_keep(const struct record *record, struct record *ret_record,
+                       uint8_t **ret_attributes)
+{
+    size_t type_length = record->type_length == NO_CONTENT_TYPE ? 0 : record->type_length;
+    size_t length = type_length + record->metadata_length;
+    uint8_t *attributes = malloc(length + 1);
+
+    if (!attributes)
+        return out_of_memory();
+    memcpy(attributes, record->type, length);
+    *ret_record = *record;
+    ret_record->type = (const char *)attributes;
+    ret_record->metadata = attributes + type_length;
+    *ret_attributes = attributes;
+    return 0;
+}
+
+/* Copies a part of a value out of the store. A long copy is made under a pin, so that its
+ * snapshot does not keep memory from being used again meanwhile. */
+static int copy_value(struct direct_read *read, const struct record *record,
+                      const struct get_request *get, const void *key,
+                      struct memstore_object **ret_object)
+{
+    struct part part = {.length = range_size(record->size, get->offset, get->length)};
+    struct pin pin = {0};
+    const uint8_t *value;
+    struct record kept;
+    uint8_t *attributes = NULL;
+    int r = reading_value(&read->reading, record, &value);
+
+    if (r < 0)
+        return r;
+    part.bytes = value + get->offset;
+    if (part.length < LONG_COPY || direct_pin(read, record->blob, &pin) < 0)
+        return object_from_record(record, key, get->key_length, &part, ret_object);
+    r = record_keep(record, &kept, &attributes);
+    if (r == 0) {
+        direct_end_snapshot(read);
+        r = object_from_record(&kept, key, get->key_length, &part, ret_object);
+    }
+    free(attributes);
+    direct_unpin(&pin);
+    return r;
+}
+
+static int get_directly(struct memstore *store, const struct get_request *get, const void *key,
+                        struct memstore_object **ret_object)
+{
+    struct direct_read *read;
+    struct record record;
+    int r = direct_begin(store, &read);
+
+    if (r < 0)
+        return r;
+    r = reading_find(&read->reading, read->bucket, key, get->key_length, &record);
+    if (r == 0 && get->offset > record.size)
+        r = range_fail(get->offset, record.size, key, get->key_length);
+    else if (r == 0)
+        r = copy_value(read, &record, get, key, ret_object);
+    direct_end(store, read);
+    return r == -ENOENT ? key_missing(key, get->key_length) : r;
+}
+
+int get_by_asking(struct memstore *store, const void *key, size_t key_length, uint64_t offset,
+                  uint64_t length, struct memstore_object **ret_object)
 {
     const struct get_request get = {
         .key_length = (uint16_t)key_length, .offset = offset, .length = length};
@@ -42,11 +124,8 @@ int memstore_get(struct memstore *store, const void *key, size_t key_length, uin
                               .parts = {{&get, sizeof(get)}, {key, key_length}},
                               .wants_room = true};
     struct answer answer;
-    int r = key_check(key, key_length);
+    int r = handle_call(store, &request, &answer);
 
-    if (r < 0)
-        return r;
-    r = handle_call(store, &request, &answer);
     if (r < 0)
         return r;
     if (answer.status < 0)
@@ -54,4 +133,18 @@ int memstore_get(struct memstore *store, const void *key, size_t key_length, uin
     else
         r = get_read(&answer, &get, key, ret_object);
     return handle_done(store, &answer, r);
+}
+
+int memstore_get(struct memstore *store, const void *key, size_t key_length, uint64_t offset,
+                 uint64_t length, struct memstore_object **ret_object)
+{
+    const struct get_request get = {
+        .key_length = (uint16_t)key_length, .offset = offset, .length = length};
+    int r = key_check(key, key_length);
+
+    if (r < 0)
+        return r;
+    r = get_directly(store, &get, key, ret_object);
+    return direct_is_final(r) ? r
+                              : get_by_asking(store, key, key_length, offset, length, ret_object);
 }

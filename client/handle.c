@@ -2,12 +2,14 @@
 
 #include "common/socket_path.h"
 #include "deadline.h"
+#include "fork.h"
 #include "message.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TIMEOUT_DEFAULT 5000
 
@@ -72,6 +74,26 @@ static int bucket_choose(const char *wanted, char **ret_bucket)
     return *ret_bucket ? 0 : message_fail(-ENOMEM, "out of memory");
 }
 
+static int reads_choose(enum memstore_reads wanted, enum memstore_reads *ret_reads)
+{
+    const char *variable = getenv("MEMSTORE_READS");
+
+    if (wanted != MEMSTORE_READS_AUTO && wanted != MEMSTORE_READS_DIRECT &&
+        wanted != MEMSTORE_READS_SOCKET)
+        return message_fail(-EINVAL, "no such way to read: %d", (int)wanted);
+    *ret_reads = wanted;
+    if (wanted != MEMSTORE_READS_AUTO || !variable || !*variable)
+        return 0;
+    if (strcmp(variable, "direct") == 0)
+        *ret_reads = MEMSTORE_READS_DIRECT;
+    else if (strcmp(variable, "socket") == 0)
+        *ret_reads = MEMSTORE_READS_SOCKET;
+    else if (strcmp(variable, "auto") != 0)
+        return message_fail(-EINVAL, "MEMSTORE_READS is '%s': set it to auto, direct or socket",
+                            variable);
+    return 0;
+}
+
 static int handle_init(struct memstore *store, const struct memstore_options *options)
 {
     int r;
@@ -84,7 +106,13 @@ static int handle_init(struct memstore *store, const struct memstore_options *op
         r = bucket_choose(options->bucket, &store->bucket);
     if (r < 0)
         return r;
-    store->owner = getpid();
+    r = fork_watch();
+    if (r < 0)
+        return message_fail(r, "out of memory");
+    r = reads_choose(options->reads, &store->reads);
+    if (r < 0)
+        return r;
+    store->generation = fork_generation();
     channel_init(&store->channel, store->socket, store->bucket);
     return channel_connect(&store->channel, deadline_in(store->timeout));
 }
@@ -97,10 +125,12 @@ int memstore_open(const struct memstore_options *options, struct memstore **ret_
 
     if (r < 0)
         return r;
-    store = calloc(1, sizeof(*store));
+    store = aligned_alloc(_Alignof(struct memstore), sizeof(*store));
     if (!store)
         return message_fail(-ENOMEM, "out of memory");
+    memset(store, 0, sizeof(*store));
     turns_init(&store->turns);
+    direct_init(&store->direct);
     channel_init(&store->channel, NULL, NULL);
     r = handle_init(store, &ours);
     if (r < 0) {
@@ -115,6 +145,7 @@ void memstore_close(struct memstore *store)
 {
     if (!store)
         return;
+    direct_finish(&store->direct);
     channel_reset(&store->channel);
     turns_finish(&store->turns);
     free(store->bucket);
@@ -130,7 +161,29 @@ static void handle_adopt(struct memstore *store)
 {
     turns_init(&store->turns);
     channel_reset(&store->channel);
-    store->owner = getpid();
+    direct_forget(&store->direct);
+}
+
+void handle_adopt_if_forked(struct memstore *store)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+    if (atomic_load_explicit(&store->generation, memory_order_acquire) == fork_generation())
+        return;
+    /* Threads of the child may come here at once. */
+    pthread_mutex_lock(&mutex);
+    if (atomic_load(&store->generation) != fork_generation())
+        handle_adopt(store);
+    atomic_store(&store->generation, fork_generation());
+    pthread_mutex_unlock(&mutex);
+}
+
+int handle_take_turn(struct memstore *store, int64_t deadline)
+{
+    if (turns_take(&store->turns, deadline) < 0)
+        return message_fail(-ETIMEDOUT, "other threads used the handle for all of %d ms",
+                            store->timeout);
+    return 0;
 }
 
 int handle_call(struct memstore *store, struct request *request, struct answer *ret_answer)
@@ -138,14 +191,15 @@ int handle_call(struct memstore *store, struct request *request, struct answer *
     const int64_t deadline = deadline_in(store->timeout);
     int r;
 
-    if (store->owner != getpid())
-        handle_adopt(store);
-    if (turns_take(&store->turns, deadline) < 0)
-        return message_fail(-ETIMEDOUT, "other threads used the handle for all of %d ms",
-                            store->timeout);
+    handle_adopt_if_forked(store);
+    r = handle_take_turn(store, deadline);
+    if (r < 0)
+        return r;
     r = channel_call(&store->channel, request, deadline, ret_answer);
     if (r < 0)
         turns_pass(&store->turns);
+    else
+        direct_suspect(&store->direct);
     return r;
 }
 

@@ -3,18 +3,19 @@
 #define MEMSTORE_HANDLE_H
 
 #include "channel.h"
+#include "direct.h"
 #include "memstore.h"
 #include "turns.h"
-
-#include <sys/types.h>
 
 struct memstore {
     char *socket; /* path */
     char *bucket; /* name */
     int timeout;  /* milliseconds of each call */
-    pid_t owner;  /* the process that the connection belongs to */
+    enum memstore_reads reads;
+    _Atomic unsigned generation; /* the process that the connection belongs to */
     struct turns turns;
     struct channel channel;
+    struct direct_reads direct;
 };
 
 /*
@@ -23,8 +24,14 @@ struct memstore {
  */
 int options_read(void *ours, size_t size, const void *callers);
 
+/* In a forked child: leaves the parent's connections alone, and starts with none. */
+void handle_adopt_if_forked(struct memstore *store);
+
 /* Checks a key. -ENAMETOOLONG, -EINVAL (NULL and a length); the message is set. */
 int key_check(const void *key, size_t length);
+
+/* Waits for the caller's turn. -ETIMEDOUT; the message is set. */
+int handle_take_turn(struct memstore *store, int64_t deadline);
 
 /*
  * Waits for the caller's turn, and makes the call. Returns 0 when there is an answer, whatever its

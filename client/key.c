@@ -1,5 +1,6 @@
 #include "key.h"
 
+#include "direct.h"
 #include "handle.h"
 #include "message.h"
 #include "object.h"
@@ -10,29 +11,60 @@ int key_fail(const struct answer *answer, const char *verb, const void *key, siz
 {
     char text[QUOTED_SIZE];
 
-    quote(text, key, key_length);
     if (answer->status == -ENOENT)
-        return message_fail(answer->status, "no object %s", text);
-    return answer_fail(answer, "cannot %s %s", verb, text);
+        return key_missing(key, key_length);
+    return answer_fail(answer, "cannot %s %s", verb, quote(text, key, key_length));
 }
 
+int key_missing(const void *key, size_t key_length)
+{
+    char text[QUOTED_SIZE];
+
+    return message_fail(-ENOENT, "no object %s", quote(text, key, key_length));
+}
+
+/* Looks an object up directly; ret_object may be NULL. */
+static int look_up_directly(struct memstore *store, const void *key, size_t key_length,
+                            struct memstore_object **ret_object)
+{
+    struct direct_read *read;
+    struct record record;
+    int r = direct_begin(store, &read);
+
+    if (r < 0)
+        return r;
+    r = reading_find(&read->reading, read->bucket, key, key_length, &record);
+    if (r == 0 && ret_object)
+        r = object_from_record(&record, key, key_length, NULL, ret_object);
+    direct_end(store, read);
+    return r;
+}
+
+/* The key has been checked. */
 static int key_call(struct memstore *store, enum operation operation, const void *key,
                     size_t key_length, struct answer *ret_answer)
 {
     const struct key_request head = {.key_length = (uint16_t)key_length};
     struct request request = {.operation = operation,
                               .parts = {{&head, sizeof(head)}, {key, key_length}}};
-    int r = key_check(key, key_length);
 
-    return r < 0 ? r : handle_call(store, &request, ret_answer);
+    return handle_call(store, &request, ret_answer);
 }
 
 int memstore_info(struct memstore *store, const void *key, size_t key_length,
                   struct memstore_object **ret_object)
 {
     struct answer answer;
-    int r = key_call(store, OPERATION_INFO, key, key_length, &answer);
+    int r = key_check(key, key_length);
 
+    if (r < 0)
+        return r;
+    r = look_up_directly(store, key, key_length, ret_object);
+    if (r == -ENOENT)
+        return key_missing(key, key_length);
+    if (direct_is_final(r))
+        return r;
+    r = key_call(store, OPERATION_INFO, key, key_length, &answer);
     if (r < 0)
         return r;
     if (answer.status < 0)
@@ -45,8 +77,14 @@ int memstore_info(struct memstore *store, const void *key, size_t key_length,
 int memstore_exists(struct memstore *store, const void *key, size_t key_length)
 {
     struct answer answer;
-    int r = key_call(store, OPERATION_EXISTS, key, key_length, &answer);
+    int r = key_check(key, key_length);
 
+    if (r < 0)
+        return r;
+    r = look_up_directly(store, key, key_length, NULL);
+    if (direct_is_final(r))
+        return r == -ENOENT ? 0 : r < 0 ? r : 1;
+    r = key_call(store, OPERATION_EXISTS, key, key_length, &answer);
     if (r < 0)
         return r;
     if (answer.status == -ENOENT)
@@ -61,8 +99,11 @@ int memstore_exists(struct memstore *store, const void *key, size_t key_length)
 int memstore_delete(struct memstore *store, const void *key, size_t key_length)
 {
     struct answer answer;
-    int r = key_call(store, OPERATION_DELETE, key, key_length, &answer);
+    int r = key_check(key, key_length);
 
+    if (r < 0)
+        return r;
+    r = key_call(store, OPERATION_DELETE, key, key_length, &answer);
     if (r < 0)
         return r;
     if (answer.status < 0)

@@ -1,3 +1,5 @@
+#include "common/entry.h"
+#include "direct.h"
 #include "handle.h"
 #include "message.h"
 #include "object.h"
@@ -99,6 +101,58 @@ static int list_read(const struct answer *answer, struct memstore_list **ret_lis
     return list_create(copy, length, head.count, ret_list);
 }
 
+/* The entries of a direct list, in the form of an answer's. */
+struct gathered {
+    uint8_t *entries;
+    size_t length;
+    size_t capacity;
+    uint64_t count;
+    uint64_t limit;
+};
+
+#define LIST_IS_FULL 1
+
+static int gather(void *context, const void *key, size_t key_length, const struct record *record)
+{
+    struct gathered *gathered = context;
+    size_t length = entry_length(record, key_length);
+
+    if (gathered->count == gathered->limit)
+        return LIST_IS_FULL;
+    if (gathered->capacity - gathered->length < length) {
+        size_t capacity = gathered->capacity * 2 + length;
+        uint8_t *entries = realloc(gathered->entries, capacity);
+
+        if (!entries)
+            return -ENOMEM;
+        gathered->entries = entries;
+        gathered->capacity = capacity;
+    }
+    entry_write(gathered->entries + gathered->length, record, key, key_length);
+    gathered->length += length;
+    gathered->count++;
+    return 0;
+}
+
+static int list_directly(struct memstore *store, const void *prefix, size_t prefix_length,
+                         const struct memstore_list_options *options,
+                         struct memstore_list **ret_list)
+{
+    struct gathered gathered = {.limit = options->has_limit ? options->limit : UINT64_MAX};
+    struct direct_read *read;
+    int r = direct_begin(store, &read);
+
+    if (r < 0)
+        return r;
+    r = reading_scan(&read->reading, read->bucket, prefix, prefix_length, options->after,
+                     options->after_length, gather, &gathered);
+    direct_end(store, read);
+    if (r >= 0)
+        return list_create(gathered.entries, gathered.length, gathered.count, ret_list);
+    free(gathered.entries);
+    return r == -ENOMEM ? out_of_memory() : r;
+}
+
 static int list_fail(const struct answer *answer, const void *prefix, size_t prefix_length)
 {
     char text[QUOTED_SIZE];
@@ -124,6 +178,9 @@ int memstore_list(struct memstore *store, const void *prefix, size_t prefix_leng
     if (r == 0 && ours.after)
         r = key_check(ours.after, ours.after_length);
     if (r < 0)
+        return r;
+    r = list_directly(store, prefix, prefix_length, &ours, ret_list);
+    if (direct_is_final(r))
         return r;
     list =
         (struct list_request){.prefix_length = (uint16_t)prefix_length,

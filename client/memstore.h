@@ -13,8 +13,9 @@
  * - Keys are bytes with a length, NUL included, 0 to MEMSTORE_KEY_MAX of them, taken literally.
  *   Key, value and option pointers are read during the call and not kept.
  * - Values are 0 to MEMSTORE_VALUE_MAX bytes long.
- * - A handle may be used by several threads at once; its calls take turns. A result (object, list)
- *   and a writer belong to one thread at a time, and outlive the handle's close unless said.
+ * - A handle may be used by several threads at once; its calls take turns, direct reads excepted,
+ *   which go on side by side. A result (object, list, view) and a writer belong to one thread at a
+ *   time, and outlive the handle's close unless said.
  * - Every call ends within the handle's deadline (struct memstore_options). -ETIMEDOUT, and
  *   -ECONNRESET after the daemon went away in the middle, leave open whether a change was made.
  * - An interrupted connection is made anew by the next call.
@@ -23,6 +24,7 @@
  *   -ECONNREFUSED, -ENOENT (from open), -EACCES, -EPERM  no daemon, no socket, or not ours to use
  *   -ETIMEDOUT    the deadline passed
  *   -ECONNRESET   the daemon closed the connection during the call
+ *   -EOPNOTSUPP   the handle must read directly, and cannot (only with MEMSTORE_READS_DIRECT)
  *   -EUSERS       the daemon has as many clients as it takes
  *   -EPROTO       the other side does not keep to the protocol
  *   -ENOMEM, -EMFILE, -ENFILE  this process is out of memory or descriptors
@@ -49,7 +51,22 @@ extern "C" {
 struct memstore;        /* a handle on a store */
 struct memstore_object; /* what a call tells of an object, and from memstore_get its value */
 struct memstore_list;   /* the result of memstore_list */
+struct memstore_view;   /* a value read in place */
 struct memstore_writer; /* a value on its way, piece by piece */
+
+/*
+ * How a handle reads (memstore_exists, _get, _info, _list, _view). Direct reads look into the
+ * store's shared memory themselves: no round trip, and the daemon has no part in them. They are for
+ * the daemon's own user, and for others as its option --direct says; they see every change that has
+ * been answered, whoever made it. Everybody else, and whatever a direct read cannot do, asks the
+ * daemon over the socket; the results are the same.
+ */
+enum memstore_reads {
+    MEMSTORE_READS_AUTO = 0, /* direct where that is possible; $MEMSTORE_READS (direct, socket) may
+                                choose otherwise */
+    MEMSTORE_READS_DIRECT = 1, /* direct, or -EOPNOTSUPP */
+    MEMSTORE_READS_SOCKET = 2, /* never direct */
+};
 
 /*
  * How to open a store. Set size to sizeof(struct memstore_options) and what is not wanted to 0 or
@@ -61,6 +78,7 @@ struct memstore_options {
                            /run/memstore/socket, else $XDG_RUNTIME_DIR/memstore/socket */
     const char *bucket; /* NULL: "default" */
     int timeout_ms;     /* deadline of each call. 0: 5000; negative: -EINVAL */
+    enum memstore_reads reads;
 };
 
 /* A pair of strings that an object carries. Both are UTF-8 by custom, and may be empty. */
@@ -120,6 +138,33 @@ int memstore_put(struct memstore *store, const void *key, size_t key_length, con
 int memstore_get(struct memstore *store, const void *key, size_t key_length, uint64_t offset,
                  uint64_t length, struct memstore_object **ret_object);
 
+/*
+ * Takes a view of an object: its info, and its whole value in place. A large value (over 2047
+ * bytes) of a direct reader is not copied: the pointer leads into the store's memory, whatever the
+ * size, and others may replace or delete the object meanwhile: the bytes under the view never
+ * change. They may not be written to; that is a fault (SIGSEGV). Other values are copied.
+ *
+ * A view costs the store its value's memory until it is released, so release it soon. It outlives
+ * its handle, is released from any thread, once, and by the end of the process in any case. After a
+ * fork parent and child each have it, and release it each for themselves.
+ *
+ * Errors: as memstore_get.
+ */
+int memstore_view(struct memstore *store, const void *key, size_t key_length,
+                  struct memstore_view **ret_view);
+
+/* The value; *ret_size (may be NULL) gets its bytes. Aligned to 16 bytes; no NUL follows. */
+const void *memstore_view_value(const struct memstore_view *view, size_t *ret_size);
+
+/* The info, which belongs to the view. For the value use memstore_view_value. */
+const struct memstore_object *memstore_view_object(const struct memstore_view *view);
+
+/* 1 if the value is in the store's memory, 0 if it was copied. */
+int memstore_view_is_direct(const struct memstore_view *view);
+
+/* Ends a view; its pointers are of no more use. NULL is fine. */
+void memstore_view_release(struct memstore_view *view);
+
 /* As memstore_get, without the value. Errors: -ENOENT, -ENAMETOOLONG (key). */
 int memstore_info(struct memstore *store, const void *key, size_t key_length,
                   struct memstore_object **ret_object);
@@ -174,12 +219,18 @@ struct memstore_stats {
     uint64_t memory;  /* bytes of memory that the store occupies */
     uint64_t version; /* of the newest change */
     uint64_t buckets;
-    uint64_t clients;  /* connections now, this one included */
-    uint64_t requests; /* answered since the daemon's start */
-    uint64_t commits;  /* transactions since then */
-    uint64_t refused;  /* changes refused since then for lack of quota or memory */
-    uint64_t uptime;   /* microseconds since then */
-    uint64_t pid;      /* of the daemon */
+    uint64_t clients;      /* connections now, this one included */
+    uint64_t requests;     /* answered since the daemon's start */
+    uint64_t commits;      /* transactions since then */
+    uint64_t refused;      /* changes refused since then for lack of quota or memory */
+    uint64_t uptime;       /* microseconds since then */
+    uint64_t pid;          /* of the daemon */
+    uint64_t readers;      /* connections that read directly */
+    uint64_t views;        /* that they hold in place */
+    uint64_t pinned;       /* bytes of the values that these keep */
+    uint64_t garbage;      /* bytes of replaced or deleted values that are not free yet */
+    uint64_t direct_reads; /* reads of this handle that were direct */
+    uint64_t socket_reads; /* reads of this handle that asked the daemon */
 };
 
 /*
@@ -187,6 +238,25 @@ struct memstore_stats {
  * this library does not know become 0. Errors: -EINVAL (stats_size 0).
  */
 int memstore_stats(struct memstore *store, struct memstore_stats *ret_stats, size_t stats_size);
+
+/* A connection that reads directly, and what it holds; a process may have several. */
+struct memstore_holder {
+    uint32_t pid;
+    uint32_t uid;
+    uint64_t views;   /* in place */
+    uint64_t pinned;  /* bytes of the values that these keep */
+    uint64_t readers; /* reads under way */
+    uint64_t oldest;  /* age of the oldest of them, microseconds; at least that old */
+    char name[16];    /* of the program */
+};
+
+/*
+ * Lists the holders, those with the most pinned bytes first, at most 1,364. *ret_holders is an
+ * array of *ret_count structs of holder_size bytes (pass sizeof(struct memstore_holder)); end it
+ * with free(). Errors: -EINVAL (holder_size 0).
+ */
+int memstore_holders(struct memstore *store, struct memstore_holder **ret_holders,
+                     size_t *ret_count, size_t holder_size);
 
 /*
  * An object. Pointers that these functions return belong to the object and live as long as it.

@@ -124,6 +124,11 @@ const char *memstore_strerror(int error)
     }
 }
 
+int out_of_memory(void)
+{
+    return message_fail(-ENOMEM, "out of memory");
+}
+
 const char *memstore_version(void)
 {
     return MEMSTORE_VERSION;

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What encoded strings become, in place, never outgrows what they were: the etag in hex and two
- * NULs take the place of the numbers, and two NULs that of the lengths of a pair. */
-static_assert(MEMSTORE_ETAG_SIZE + 2 <= sizeof(struct object_info), "object_decode");
+/* What encoded strings become, in place, never outgrows what they were: two NULs take the place of
+ * the numbers, and two NULs that of the lengths of a pair. */
+static_assert(2 <= sizeof(struct object_info), "object_decode");
 static_assert(sizeof(struct metadata_entry) >= 2, "object_decode");
 static_assert(MEMSTORE_KEY_MAX == KEY_MAX && MEMSTORE_VALUE_MAX == VALUE_MAX &&
                   MEMSTORE_CONTENT_TYPE_MAX == CONTENT_TYPE_MAX &&
@@ -40,8 +40,11 @@ int encoded_read(const uint8_t *bytes, size_t available, struct encoded *ret_enc
     pairs = metadata_check(bytes + before, info.metadata_length);
     if (pairs < 0)
         return -EPROTO;
-    *ret_encoded =
-        (struct encoded){.bytes = bytes, .length = length, .pairs = (size_t)pairs, .info = info};
+    *ret_encoded = (struct encoded){.info = info,
+                                    .attributes = bytes + sizeof(info) + info.key_length,
+                                    .attributes_length = length - sizeof(info) - info.key_length,
+                                    .length = length,
+                                    .pairs = (size_t)pairs};
     return 0;
 }
 
@@ -54,20 +57,6 @@ static const char *string_move(uint8_t **place, const uint8_t *string, size_t le
     moved[length] = '\0';
     *place += length + 1;
     return moved;
-}
-
-static const char *etag_write(uint8_t **place, const uint8_t etag[16])
-{
-    static const char digits[] = "0123456789abcdef";
-    char *text = (char *)*place;
-
-    for (size_t i = 0; i < 16; i++) {
-        text[2 * i] = digits[etag[i] >> 4];
-        text[2 * i + 1] = digits[etag[i] & 15];
-    }
-    text[32] = '\0';
-    *place += MEMSTORE_ETAG_SIZE;
-    return text;
 }
 
 void object_decode(struct memstore_object *object, const struct encoded *encoded, uint8_t *bytes,
@@ -86,7 +75,7 @@ void object_decode(struct memstore_object *object, const struct encoded *encoded
                                        .metadata = pairs,
                                        .metadata_count = (uint32_t)encoded->pairs,
                                        .key_length = info->key_length};
-    object->etag = etag_write(&place, info->etag);
+    memcpy(object->etag, info->etag, ETAG_BYTES);
     object->key = string_move(&place, rest, info->key_length);
     rest += info->key_length;
     if (info->type_length != NO_CONTENT_TYPE)
@@ -98,27 +87,31 @@ void object_decode(struct memstore_object *object, const struct encoded *encoded
     }
 }
 
-/* Copies an encoded object, with a key put in. */
+/* Lays an encoded object out with a key put in. Its numbers are not needed any more. */
 static void encoded_copy(uint8_t *place, const struct encoded *encoded, const void *key,
                          size_t key_length)
 {
-    const size_t head = sizeof(encoded->info);
-
-    memcpy(place, encoded->bytes, head);
+    place += sizeof(encoded->info);
     if (key_length > 0)
-        memcpy(place + head, key, key_length);
-    memcpy(place + head + key_length, encoded->bytes + head, encoded->length - head);
+        memcpy(place, key, key_length);
+    if (encoded->attributes_length > 0)
+        memcpy(place + key_length, encoded->attributes, encoded->attributes_length);
 }
+
+/* Bytes in front of the pairs, which are 16 each: so the value, behind them, is aligned to 16. */
+#define HEAD ((sizeof(struct memstore_object) + 15) / 16 * 16)
+static_assert(sizeof(struct memstore_metadata) % 16 == 0, "a view's value is aligned");
 
 /* One allocation: object, pairs, value and its NUL, the strings. */
 int object_create(const struct encoded *encoded, const void *key, size_t key_length,
                   const struct part *value, struct memstore_object **ret_object)
 {
     struct encoded with_key = *encoded;
-    size_t head = (sizeof(struct memstore_object) + 15) / 16 * 16;
+    const size_t head = HEAD;
     size_t pairs = encoded->pairs * sizeof(struct memstore_metadata);
     size_t value_size = value ? value->length + 1 : 0;
-    uint8_t *memory = malloc(head + pairs + value_size + encoded->length + key_length);
+    uint8_t *memory = malloc(head + pairs + value_size + sizeof(encoded->info) + key_length +
+                             encoded->attributes_length);
     struct memstore_object *object = (struct memstore_object *)(void *)memory;
     uint8_t *strings;
 
@@ -137,6 +130,74 @@ int object_create(const struct encoded *encoded, const void *key, size_t key_len
         object->value = place;
         object->value_size = value->length;
     }
+    *ret_object = object;
+    return 0;
+}
+
+/* Copies a string with a NUL behind it to *place, and *place behind that. */
+static const char *string_copy(uint8_t **place, const void *string, size_t length)
+{
+    char *copy = (char *)*place;
+
+    if (length > 0)
+        memcpy(copy, string, length);
+    copy[length] = '\0';
+    *place += length + 1;
+    return copy;
+}
+
+static void pairs_copy(uint8_t *place, const struct record *record, struct memstore_metadata *pairs)
+{
+    const uint8_t *metadata = record->metadata;
+    size_t length = record->metadata_length;
+    struct metadata_pair pair;
+
+    for (; metadata_next(&metadata, &length, &pair) > 0; pairs++) {
+        pairs->name = string_copy(&place, pair.name, pair.name_length);
+        pairs->value = string_copy(&place, pair.value, pair.value_length);
+    }
+}
+
+/* Straight from the store, as direct reads do it: one allocation, each byte copied once. */
+int object_from_record(const struct record *record, const void *key, size_t key_length,
+                       const struct part *value, struct memstore_object **ret_object)
+{
+    size_t type_length = record->type_length == NO_CONTENT_TYPE ? 0 : record->type_length;
+    int count =
+        record->metadata_length > 0 ? metadata_check(record->metadata, record->metadata_length) : 0;
+    size_t pairs = count > 0 ? (size_t)count * sizeof(struct memstore_metadata) : 0;
+    struct memstore_metadata *first;
+    struct memstore_object *object;
+    uint8_t *place;
+
+    if (count < 0)
+        return -EUCLEAN;
+    object = malloc(HEAD + pairs + (value ? value->length + 1 : 0) + key_length + 1 + type_length +
+                    1 + record->metadata_length);
+    if (!object) {
+        out_of_memory();
+        return -ENOMEM;
+    }
+    place = (uint8_t *)object + HEAD;
+    first = (struct memstore_metadata *)(void *)place;
+    place += pairs;
+    *object = (struct memstore_object){.size = record->size,
+                                       .version = record->version,
+                                       .modified = record->modified,
+                                       .expires = record->expires,
+                                       .metadata = first,
+                                       .metadata_count = (uint32_t)count,
+                                       .key_length = (uint32_t)key_length};
+    memcpy(object->etag, record->etag, ETAG_BYTES);
+    if (value) {
+        object->value = place;
+        object->value_size = value->length;
+        string_copy(&place, value->bytes, value->length);
+    }
+    object->key = string_copy(&place, key, key_length);
+    if (record->type_length != NO_CONTENT_TYPE)
+        object->content_type = string_copy(&place, record->type, type_length);
+    pairs_copy(place, record, first);
     *ret_object = object;
     return 0;
 }
@@ -188,9 +249,20 @@ int64_t memstore_object_expires(const struct memstore_object *object)
     return object->expires;
 }
 
+/* Few ask for it, so it is written out when they do. An object is one thread's at a time. */
 const char *memstore_object_etag(const struct memstore_object *object)
 {
-    return object->etag;
+    static const char digits[] = "0123456789abcdef";
+    char *text = ((struct memstore_object *)(uintptr_t)object)->etag_text;
+
+    if (text[0])
+        return text;
+    for (size_t i = 0; i < ETAG_BYTES; i++) {
+        text[2 * i] = digits[object->etag[i] >> 4];
+        text[2 * i + 1] = digits[object->etag[i] & 15];
+    }
+    text[MEMSTORE_ETAG_SIZE - 1] = '\0';
+    return text;
 }
 
 const char *memstore_object_content_type(const struct memstore_object *object)

@@ -4,14 +4,16 @@
 
 #include "channel.h"
 #include "common/protocol.h"
+#include "common/record.h"
 #include "memstore.h"
 
 struct memstore_object {
-    uint64_t size;
+    _Alignas(16) uint64_t size; /* so that a value behind the struct is aligned too */
     uint64_t version;
     int64_t modified;
     int64_t expires;
-    const char *etag;
+    uint8_t etag[ETAG_BYTES];
+    char etag_text[MEMSTORE_ETAG_SIZE]; /* "": not asked for yet */
     const char *key;
     const char *content_type; /* or NULL */
     const struct memstore_metadata *metadata;
@@ -23,10 +25,11 @@ struct memstore_object {
 
 /* An encoded object that was checked: object_info and what follows it. */
 struct encoded {
-    const uint8_t *bytes;
+    struct object_info info;
+    const uint8_t *attributes; /* content type and metadata */
+    size_t attributes_length;
     size_t length; /* of all of it */
     size_t pairs;  /* of metadata */
-    struct object_info info;
 };
 
 /* Finds the encoded object at the start of the bytes. -EPROTO if that is not one. */
@@ -46,6 +49,10 @@ void object_decode(struct memstore_object *object, const struct encoded *encoded
  */
 int object_create(const struct encoded *encoded, const void *key, size_t key_length,
                   const struct part *value, struct memstore_object **ret_object);
+
+/* The same from a record of the store. Also -EUCLEAN: the record is damaged. */
+int object_from_record(const struct record *record, const void *key, size_t key_length,
+                       const struct part *value, struct memstore_object **ret_object);
 
 /*
  * What PUT, INFO, COPY and MOVE answer: an encoded object and nothing more. ret_object may be NULL:

@@ -2,21 +2,26 @@
 #include "message.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
-/* Both are the same row of 64-bit numbers as long as neither has grown. */
-static_assert(sizeof(struct memstore_stats) == sizeof(struct stats_answer), "memstore_stats");
-static_assert(offsetof(struct memstore_stats, pid) == offsetof(struct stats_answer, pid),
+/* Ours are the daemon's row of 64-bit numbers and two more. */
+static_assert(offsetof(struct memstore_stats, direct_reads) == sizeof(struct stats_answer),
+              "memstore_stats");
+static_assert(offsetof(struct memstore_stats, garbage) == offsetof(struct stats_answer, garbage),
               "memstore_stats");
 
-static int stats_read(const struct answer *answer, void *ret_stats, size_t stats_size)
+static int stats_read(struct memstore *store, const struct answer *answer, void *ret_stats,
+                      size_t stats_size)
 {
-    size_t known = sizeof(struct stats_answer);
+    struct memstore_stats stats = {.direct_reads = direct_count(&store->direct),
+                                   .socket_reads = atomic_load(&store->direct.asked)};
 
-    if (answer->frame.body_length != known)
+    if (answer->frame.body_length != sizeof(struct stats_answer))
         return -EPROTO;
+    memcpy(&stats, answer->frame.body, sizeof(struct stats_answer));
     memset(ret_stats, 0, stats_size);
-    memcpy(ret_stats, answer->frame.body, stats_size < known ? stats_size : known);
+    memcpy(ret_stats, &stats, stats_size < sizeof(stats) ? stats_size : sizeof(stats));
     return 0;
 }
 
@@ -34,6 +39,6 @@ int memstore_stats(struct memstore *store, struct memstore_stats *ret_stats, siz
     if (answer.status < 0)
         r = answer_fail(&answer, "cannot get the stats");
     else
-        r = stats_read(&answer, ret_stats, stats_size);
+        r = stats_read(store, &answer, ret_stats, stats_size);
     return handle_done(store, &answer, r);
 }

@@ -1,4 +1,5 @@
 #include "deadline.h"
+#include "fork.h"
 #include "handle.h"
 #include "key.h"
 #include "message.h"
@@ -8,13 +9,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The value grows in the bulk buffer of a channel of its own, from where the commit puts it. */
 struct memstore_writer {
     struct channel channel;
-    int timeout; /* milliseconds of each call */
-    pid_t owner; /* the process whose buffer it is */
+    int timeout;    /* milliseconds of each call */
+    unsigned owner; /* the process whose buffer it is */
     uint8_t key[KEY_MAX];
     size_t key_length;
     struct put_head head;
@@ -34,7 +34,7 @@ static int writer_init(struct memstore_writer *writer, const struct memstore *st
         memcpy(writer->key, key, key_length);
     writer->key_length = key_length;
     writer->timeout = store->timeout;
-    writer->owner = getpid();
+    writer->owner = fork_generation();
     return channel_connect(&writer->channel, deadline_in(writer->timeout));
 }
 
@@ -53,6 +53,7 @@ int memstore_writer_open(struct memstore *store, const void *key, size_t key_len
         memstore_writer_abort(writer);
         return r;
     }
+    direct_suspect(&store->direct);
     *ret_writer = writer;
     return 0;
 }
@@ -78,7 +79,7 @@ static int writer_check(struct memstore_writer *writer)
     if (writer->error < 0)
         return writer_fail(writer, writer->error);
     /* A forked child has the same buffer as its parent, not a copy. */
-    if (writer->owner != getpid())
+    if (writer->owner != fork_generation())
         return message_fail(-EINVAL, "a writer belongs to the process that opened it");
     return 0;
 }

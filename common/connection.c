@@ -6,9 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Room for the descriptors of one message. More than one is a mistake of the peer's; the kernel
- * closes what does not fit here. */
-#define FDS_MAX 4
+/* Room for all descriptors that one message can carry (the kernel's SCM_MAX_FD). More than
+ * CONNECTION_FDS are a mistake of the peer's, but what did not fit here the kernel would close
+ * itself, at once, which can take long. */
+#define FDS_MAX 253
 
 static void buffer_release(struct buffer *buffer)
 {
@@ -53,25 +54,41 @@ static void buffer_drop(struct buffer *buffer, size_t length)
 
 void connection_init(struct connection *connection, int fd)
 {
-    *connection = (struct connection){.fd = fd, .received_fd = -1, .passing_fd = -1};
+    *connection = (struct connection){.fd = fd};
+}
+
+static void connection_close_fd(struct connection *connection, int fd)
+{
+    if (connection->close_fd)
+        connection->close_fd(fd);
+    else
+        close(fd);
+}
+
+static void close_received(struct connection *connection)
+{
+    while (connection->received > 0)
+        connection_close_fd(connection, connection->received_fds[--connection->received]);
+    connection->extra_fds = false;
+    connection->lost_fds = false;
 }
 
 void connection_finish(struct connection *connection)
 {
-    if (connection->received_fd >= 0)
-        close(connection->received_fd);
+    close_received(connection);
     if (connection->fd >= 0)
-        close(connection->fd);
+        connection_close_fd(connection, connection->fd);
     buffer_release(&connection->in);
     buffer_release(&connection->out);
     connection_init(connection, -1);
 }
 
-/* Keeps the first descriptor and closes the others. */
+/* Keeps the first descriptors and closes the others. */
 static void connection_collect_fds(struct connection *connection, struct msghdr *message)
 {
     struct cmsghdr *control;
     int fds[FDS_MAX];
+    size_t all = 0;
     size_t count;
 
     for (control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control)) {
@@ -79,17 +96,23 @@ static void connection_collect_fds(struct connection *connection, struct msghdr 
             continue;
         count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         memcpy(fds, CMSG_DATA(control), count * sizeof(int));
+        all += count;
         for (size_t i = 0; i < count; i++) {
-            if (connection->received_fd < 0 && !connection->extra_fds) {
-                connection->received_fd = fds[i];
+            if (connection->received < CONNECTION_FDS) {
+                connection->received_fds[connection->received++] = fds[i];
             } else {
-                close(fds[i]);
+                connection_close_fd(connection, fds[i]);
                 connection->extra_fds = true;
             }
         }
     }
-    if (message->msg_flags & MSG_CTRUNC)
-        connection->extra_fds = true;
+    /* Cut where there was room, this process has no descriptors left. */
+    if (message->msg_flags & MSG_CTRUNC) {
+        if (all < FDS_MAX)
+            connection->lost_fds = true;
+        else
+            connection->extra_fds = true;
+    }
 }
 
 int connection_receive(struct connection *connection)
@@ -148,21 +171,18 @@ void connection_consume(struct connection *connection, const struct frame *frame
     buffer_drop(&connection->in, frame->header.length);
 }
 
-int connection_take_fd(struct connection *connection)
+int connection_take_fds(struct connection *connection, int *ret_fds, size_t count)
 {
-    int fd = connection->received_fd;
+    bool extra = connection->extra_fds || connection->received > count;
+    bool lost = connection->lost_fds;
 
-    if (connection->extra_fds) {
-        connection->extra_fds = false;
-        connection->received_fd = -1;
-        if (fd >= 0)
-            close(fd);
-        return -E2BIG;
+    if (extra || lost || connection->received < count) {
+        close_received(connection);
+        return lost ? -EMFILE : extra ? -E2BIG : -EBADF;
     }
-    if (fd < 0)
-        return -EBADF;
-    connection->received_fd = -1;
-    return fd;
+    memcpy(ret_fds, connection->received_fds, count * sizeof(int));
+    connection->received = 0;
+    return 0;
 }
 
 uint8_t *connection_queue(struct connection *connection, const struct frame_header *header,
@@ -185,21 +205,22 @@ uint8_t *connection_queue(struct connection *connection, const struct frame_head
 
 static ssize_t connection_send_once(struct connection *connection)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(CONNECTION_FDS * sizeof(int))] = {0};
     struct iovec bytes = {.iov_base = connection->out.data + connection->out.start,
                           .iov_len = connection_unsent(connection)};
     struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
 
-    if (connection->passing_fd >= 0) {
+    if (connection->passing > 0) {
+        size_t length = connection->passing * sizeof(int);
         struct cmsghdr *head;
 
         message.msg_control = control;
-        message.msg_controllen = sizeof(control);
+        message.msg_controllen = CMSG_SPACE(length);
         head = CMSG_FIRSTHDR(&message);
         head->cmsg_level = SOL_SOCKET;
         head->cmsg_type = SCM_RIGHTS;
-        head->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(head), &connection->passing_fd, sizeof(int));
+        head->cmsg_len = CMSG_LEN(length);
+        memcpy(CMSG_DATA(head), connection->passing_fds, length);
     }
     return sendmsg(connection->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -213,7 +234,7 @@ int connection_send(struct connection *connection)
             continue;
         if (n < 0)
             return -errno;
-        connection->passing_fd = -1;
+        connection->passing = 0;
         buffer_drop(&connection->out, (size_t)n);
     }
     return 0;

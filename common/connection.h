@@ -1,6 +1,6 @@
 /*
  * A connection: frames in and out of a non-blocking Unix stream socket, buffered and bounded, and
- * at most one received descriptor. Both sides of the protocol use it; neither blocks here.
+ * a few descriptors. Both sides of the protocol use it; neither blocks here.
  */
 #ifndef MEMSTORE_CONNECTION_H
 #define MEMSTORE_CONNECTION_H
@@ -9,6 +9,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/* Descriptors that can be under way in one direction. */
+#define CONNECTION_FDS 2
 
 struct buffer {
     uint8_t *data; /* NULL while empty: an idle connection owns no memory */
@@ -21,9 +24,13 @@ struct connection {
     int fd;
     struct buffer in;
     struct buffer out;
-    int received_fd; /* the descriptor that came and was not taken, or -1 */
-    bool extra_fds;  /* more came than one; they are closed */
-    int passing_fd;  /* goes with the next byte that is sent, or -1; not owned */
+    int received_fds[CONNECTION_FDS]; /* that came and were not taken */
+    size_t received;
+    bool extra_fds;                  /* more came; those are closed */
+    bool lost_fds;                   /* some came that this process has no room for */
+    int passing_fds[CONNECTION_FDS]; /* that go with the next byte that is sent; not owned */
+    size_t passing;
+    void (*close_fd)(int fd); /* closes the socket and received descriptors; NULL: close() */
 };
 
 /* A received frame. It stands in the connection's buffer until connection_consume. */
@@ -54,8 +61,10 @@ int connection_next(struct connection *connection, struct frame *ret_frame);
 /* Drops the frame that connection_next returned last. */
 void connection_consume(struct connection *connection, const struct frame *frame);
 
-/* Hands out the received descriptor. -EBADF if there is none, -E2BIG if more than one came. */
-int connection_take_fd(struct connection *connection);
+/* Hands out the received descriptors, which must be `count` (1 to CONNECTION_FDS). -EBADF if there
+ * are fewer, -E2BIG if there are more, -EMFILE if some could not be received; then all are closed.
+ */
+int connection_take_fds(struct connection *connection, int *ret_fds, size_t count);
 
 /*
  * Queues a frame behind what waits to be sent: a copy of the header, whose length is set here, and

@@ -37,17 +37,19 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 /* What a request asks for. Numbers are never used again; retired ones stay listed here. */
 enum operation {
-    OPERATION_HELLO = 1,  /* the first frame, and only the first: agree on a version */
-    OPERATION_ATTACH = 2, /* hand over the bulk buffer */
-    OPERATION_PUT = 3,    /* store an object, whole */
-    OPERATION_GET = 4,    /* value and info of an object, or a range of the value */
-    OPERATION_EXISTS = 5, /* is there such an object: status 0 or -ENOENT */
-    OPERATION_DELETE = 6, /* remove an object */
-    OPERATION_INFO = 7,   /* what there is to know of an object, without its value */
-    OPERATION_LIST = 8,   /* the infos of objects by prefix, a snapshot */
-    OPERATION_COPY = 9,   /* one object under one more key */
-    OPERATION_MOVE = 10,  /* one object under another key */
-    OPERATION_STATS = 11, /* counters and limits of the store */
+    OPERATION_HELLO = 1,    /* the first frame, and only the first: agree on a version */
+    OPERATION_ATTACH = 2,   /* hand over the bulk buffer */
+    OPERATION_PUT = 3,      /* store an object, whole */
+    OPERATION_GET = 4,      /* value and info of an object, or a range of the value */
+    OPERATION_EXISTS = 5,   /* is there such an object: status 0 or -ENOENT */
+    OPERATION_DELETE = 6,   /* remove an object */
+    OPERATION_INFO = 7,     /* what there is to know of an object, without its value */
+    OPERATION_LIST = 8,     /* the infos of objects by prefix, a snapshot */
+    OPERATION_COPY = 9,     /* one object under one more key */
+    OPERATION_MOVE = 10,    /* one object under another key */
+    OPERATION_STATS = 11,   /* counters and limits of the store */
+    OPERATION_DIRECT = 12,  /* hand out the store's folder, to read in place */
+    OPERATION_HOLDERS = 13, /* which clients hold memory */
 };
 
 /* Frame flags. A bit that is not listed must be 0. */
@@ -203,8 +205,38 @@ struct stats_answer {
     uint64_t refused;  /* changes refused for lack of quota or memory, since the start */
     uint64_t uptime;   /* microseconds */
     uint64_t pid;
+    uint64_t readers; /* connections that read directly */
+    uint64_t views;   /* that they hold in place */
+    uint64_t pinned;  /* bytes of the values that these keep */
+    uint64_t garbage; /* bytes of values that no object has any more and that are not free yet */
 };
-static_assert(sizeof(struct stats_answer) == 104, "stats_answer");
+static_assert(sizeof(struct stats_answer) == 136, "stats_answer");
+
+/*
+ * DIRECT. Request: no body. Answer: direct_answer, with two descriptors (SCM_RIGHTS): the data
+ * folder, whose LMDB environment the client may open for reading, and the client's pin table
+ * (pins.h). They come with the answer's first byte or before it. -EPERM: not for this user;
+ * -EALREADY: the connection has them.
+ */
+struct direct_answer {
+    uint64_t map_size; /* bytes of address space to map, so that no growth is noticed */
+};
+static_assert(sizeof(struct direct_answer) == 8, "direct_answer");
+
+/*
+ * HOLDERS. Request: no body. Answer: count (list_answer), then so many holders: the direct readers,
+ * those with the most pinned bytes first, as many as a frame holds.
+ */
+struct holder {
+    uint32_t pid;
+    uint32_t uid;
+    uint32_t views;
+    uint32_t readers; /* read transactions that are open */
+    uint64_t pinned;  /* bytes of the values that its views keep */
+    uint64_t oldest;  /* age of its oldest open read transaction, microseconds */
+    char name[16];    /* of the program, ends with a NUL */
+};
+static_assert(sizeof(struct holder) == 48, "holder");
 
 /*
  * A metadata block is a run of entries: metadata_entry, name, value. Names ascend strictly, byte by

@@ -1,5 +1,6 @@
 #include "bulk.h"
 
+#include "closer.h"
 #include "protocol.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 /* Transfers beyond this leave page tables that are worth dropping: 8 bytes for each 4 KiB. */
-#define FORGET_MIN (64U << 20)
+#define FORGET_MIN (16U << 20)
 
 void bulk_init(struct bulk *bulk)
 {
@@ -24,7 +25,7 @@ void bulk_finish(struct bulk *bulk)
     if (bulk->map)
         munmap(bulk->map, bulk->size);
     if (bulk->fd >= 0)
-        close(bulk->fd);
+        closer_close(bulk->fd);
     bulk_init(bulk);
 }
 
@@ -63,7 +64,7 @@ int bulk_attach(struct bulk *bulk, int fd)
     return 0;
 
 fail:
-    close(fd);
+    closer_close(fd); /* it may be anything */
     return r;
 }
 

@@ -1,5 +1,6 @@
 /* A client's bulk buffer: its memfd, mapped here. The client can change its bytes at any moment
- * and make it longer, but not shorter: that is sealed, so that no access here can fault. */
+ * and make it longer, but not shorter: that is sealed. Memory for its pages may be missing all the
+ * same: copy with guard.h. */
 #ifndef MEMSTORED_BULK_H
 #define MEMSTORED_BULK_H
 

@@ -1,5 +1,7 @@
 #include "client.h"
 
+#include "closer.h"
+#include "direct.h"
 #include "listing.h"
 #include "request.h"
 #include "server.h"
@@ -13,9 +15,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A client's share of a turn: so many requests, or requests that move so many bytes. */
+/* A client's share of a turn, in requests. One that moves much comes by itself (request_handle). */
 #define SHARE_REQUESTS 64
-#define SHARE_BYTES (1U << 20)
+
+/* Times that a request may ask for something before it can be handled. */
+#define WISHES_MAX 4
 
 /* With so many unsent bytes nothing more is handled: the client has to read first. */
 #define UNSENT_MAX FRAME_MAX
@@ -108,8 +112,10 @@ int client_create(struct server *server, int fd)
         return -ENOMEM;
     event.data.ptr = &client->source;
     if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+        int r = -errno;
+
         free(client);
-        return -errno;
+        return r;
     }
     getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
     client->source.dispatch = client_dispatch;
@@ -117,7 +123,9 @@ int client_create(struct server *server, int fd)
     client->uid = peer.uid;
     client->interest = EPOLLIN;
     connection_init(&client->connection, fd);
+    client->connection.close_fd = closer_close;
     bulk_init(&client->bulk);
+    pins_init(&client->pins);
     TAILQ_INSERT_TAIL(&server->all, client, all);
     server->clients++;
     update(client);
@@ -141,6 +149,10 @@ void client_close(struct client *client)
         TAILQ_REMOVE(&server->waiting, client, waiting);
     TAILQ_REMOVE(&server->all, client, all);
     TAILQ_INSERT_TAIL(&server->dead, client, dead_entry);
+    direct_leave(client);
+    /* Another thread closes the socket; the peer sees the end now. */
+    epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, client->connection.fd, NULL);
+    shutdown(client->connection.fd, SHUT_RDWR);
     connection_finish(&client->connection);
     bulk_finish(&client->bulk);
     server->clients--;
@@ -158,50 +170,76 @@ static void refuse_stream(struct client *client)
     client->closing = true;
 }
 
-static void handle(struct client *client, const struct frame *frame)
+/*
+ * What a request asks for before it can be handled. Returns whether to call it again: not if the
+ * client was closed on the way, for lack of memory.
+ */
+static bool prepare(struct client *client, int wish)
+{
+    struct server *server = client->server;
+
+    switch (wish) {
+    case -EAGAIN:
+        server_commit(server);
+        break;
+    case -EBUSY:
+        listings_finish(server);
+        break;
+    case -ENOBUFS:
+        direct_collect_now(server);
+        direct_renew(server);
+        server->collected = true;
+        break;
+    default:
+        return false;
+    }
+    return !client->dead;
+}
+
+/* Handles one request. -EINPROGRESS: it moves much, and its time has not come. */
+static int handle(struct client *client, const struct frame *frame)
 {
     struct server *server = client->server;
     int r = request_handle(client, frame);
 
-    if (r == -EAGAIN) {
-        server_commit(server);
+    for (int i = 0; i < WISHES_MAX && r < 0 && prepare(client, r); i++)
         r = request_handle(client, frame);
-    }
-    if (r == -EBUSY) {
-        listings_finish(server);
-        r = request_handle(client, frame);
-    }
-    if (r < 0 && !client->dead) {
+    server->collected = false;
+    if (client->dead || r == -EINPROGRESS)
+        return r;
+    if (r < 0) {
         client_answer_error(client, &frame->header, r, "%s", strerror(-r));
         client->closing = true;
     }
     server->requests++;
+    return 0;
 }
 
 void client_process(struct client *client)
 {
-    uint64_t bytes = 0;
     struct frame frame;
     int r = 0;
 
-    for (int i = 0; i < SHARE_REQUESTS && bytes < SHARE_BYTES && !is_blocked(client); i++) {
+    client->is_large = false;
+    for (int i = 0; i < SHARE_REQUESTS && !is_blocked(client) && !client->server->large_done; i++) {
         r = connection_next(&client->connection, &frame);
         if (r <= 0)
             break;
-        bytes += frame.header.length + frame.header.bulk_length;
-        handle(client, &frame);
+        r = handle(client, &frame);
         if (client->dead)
             return;
+        if (r == -EINPROGRESS) {
+            client->is_large = true;
+            break;
+        }
         connection_consume(&client->connection, &frame);
         client->progress = true;
     }
-    if (r < 0)
+    if (r == -EPROTO)
         refuse_stream(client);
     /* Whole frames that are left are for the next turn, or for when it is no longer blocked. */
     r = is_blocked(client) ? 0 : connection_next(&client->connection, &frame);
     set_ready(client, r != 0);
-    if (client->ended && r == 0 && !client->listing)
-        client->closing = true;
     client_flush(client);
 }
 
@@ -247,8 +285,6 @@ void client_answer_error(struct client *client, const struct frame_header *reque
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     length = strlen(text);
-    if (status == -EDQUOT || status == -ENOSPC)
-        client->server->refused++;
     body = client_answer(client, request, &extra, length);
     if (body)
         memcpy(body, text, length);
@@ -293,16 +329,18 @@ void client_flush(struct client *client)
         client_close(client);
         return;
     }
-    if (client->closing && connection_unsent(&client->connection) == 0) {
-        client_close(client);
-        return;
-    }
     /* It may have been blocked by its unsent answers. */
-    if (!client->is_ready && !is_blocked(client) && connection_unread(&client->connection) > 0) {
+    if (!client->is_ready && !is_blocked(client)) {
         struct frame frame;
 
         if (connection_next(&client->connection, &frame) != 0)
             set_ready(client, true);
+        else if (client->ended)
+            client->closing = true; /* all that it asked for is done */
+    }
+    if (client->closing && connection_unsent(&client->connection) == 0) {
+        client_close(client);
+        return;
     }
     update(client);
 }

@@ -4,6 +4,7 @@
 
 #include "bulk.h"
 #include "connection.h"
+#include "pins.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,21 +23,23 @@ struct client {
     struct server *server;
     struct connection connection;
     struct bulk bulk;
+    struct pins pins; /* of a direct reader */
     uid_t uid;
     bool greeted;              /* said HELLO */
     bool ended;                /* has sent all it will */
     bool closing;              /* gets its answers, and is closed then */
     bool dead;                 /* closed; freed at the end of the turn */
+    bool is_large;             /* its next request moves much: it waits for its time */
     bool progress;             /* since it was last waited for */
     uint32_t interest;         /* what epoll watches for */
     size_t uncommitted;        /* bytes of answers that the next commit decides on */
     struct listing *listing;   /* under way; nothing else is handled meanwhile */
     uint64_t waiting_since;    /* 0: it is not waited for */
     bool is_ready, is_replied; /* in those queues */
-    TAILQ_ENTRY(client) all, ready, replied, waiting, dead_entry;
+    TAILQ_ENTRY(client) all, ready, replied, waiting, direct, dead_entry;
 };
 
-/* Takes over a connected socket. -EUSERS: there are enough clients; the socket is left open. */
+/* Takes over a connected socket; on failure it is left open. -ENOMEM, -ENOSPC. */
 int client_create(struct server *server, int fd);
 
 /* Closes it now. Its memory lives until the end of the turn. */

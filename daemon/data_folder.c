@@ -90,6 +90,9 @@ static void choose_path(struct data_folder *folder, const struct options *option
 
     if (options->data) {
         snprintf(folder->path, sizeof(folder->path), "%s", options->data);
+        /* "link/" would be the folder behind the link. */
+        while (strlen(folder->path) > 1 && folder->path[strlen(folder->path) - 1] == '/')
+            folder->path[strlen(folder->path) - 1] = '\0';
         return;
     }
     if (socket[0] != '/' && getcwd(full, PATH_MAX))
@@ -176,7 +179,8 @@ static int make_path(const struct data_folder *folder)
     return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* In a folder that everybody may write to, somebody else can have put something of that name. */
+/* In a folder that everybody may write to, somebody else can have put something of that name. An
+ * earlier daemon may have opened it to a group, to search (direct.c); that ends here. */
 static int check_private(const struct data_folder *folder)
 {
     struct stat info;
@@ -187,7 +191,9 @@ static int check_private(const struct data_folder *folder)
         return -ENOTDIR;
     if (info.st_uid != geteuid())
         return -EPERM;
-    return info.st_mode & 0077 ? -EACCES : 0;
+    if (info.st_mode & 0067)
+        return -EACCES;
+    return info.st_mode & 0077 && chmod(folder->path, 0700) < 0 ? -errno : 0;
 }
 
 static int take(struct data_folder *folder)
@@ -231,7 +237,7 @@ int data_folder_open(struct data_folder *folder, const struct options *options, 
 
 void data_folder_close(struct data_folder *folder, bool remove)
 {
-    static const char *const files[] = {"data.mdb", "lock.mdb"};
+    static const char *const files[] = {"data.mdb", "lock.mdb", "new/data.mdb", "new/lock.mdb"};
     char path[PATH_MAX + 16];
 
     if (folder->lock.fd < 0)
@@ -239,6 +245,10 @@ void data_folder_close(struct data_folder *folder, bool remove)
     for (size_t i = 0; remove && i < sizeof(files) / sizeof(files[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", folder->path, files[i]);
         unlink(path);
+    }
+    if (remove) {
+        snprintf(path, sizeof(path), "%s/new", folder->path);
+        rmdir(path);
     }
     lock_file_drop(&folder->lock);
     if (remove)

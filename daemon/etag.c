@@ -1,5 +1,7 @@
 #include "etag.h"
 
+#include "guard.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -20,6 +22,7 @@ static int copy_in_pieces(uint8_t *place, const uint8_t *value, size_t size,
                           XXH128_hash_t *ret_hash)
 {
     XXH3_state_t *state = XXH3_createState();
+    int r = 0;
 
     if (!state)
         return -ENOMEM;
@@ -27,7 +30,9 @@ static int copy_in_pieces(uint8_t *place, const uint8_t *value, size_t size,
     while (size > 0) {
         size_t piece = size < PIECE ? size : PIECE;
 
-        memcpy(place, value, piece);
+        r = guard_copy(place, value, piece);
+        if (r < 0)
+            break;
         XXH3_128bits_update(state, place, piece);
         place += piece;
         value += piece;
@@ -35,7 +40,7 @@ static int copy_in_pieces(uint8_t *place, const uint8_t *value, size_t size,
     }
     *ret_hash = XXH3_128bits_digest(state);
     XXH3_freeState(state);
-    return 0;
+    return r;
 }
 
 int etag_copy(uint8_t *place, const void *value, size_t size, uint8_t ret_etag[ETAG_BYTES])
@@ -49,8 +54,9 @@ int etag_copy(uint8_t *place, const void *value, size_t size, uint8_t ret_etag[E
         if (r < 0)
             return r;
     } else {
-        if (size > 0)
-            memcpy(place, value, size);
+        r = guard_copy(place, value, size);
+        if (r < 0)
+            return r;
         hash = XXH3_128bits(place, size);
     }
     XXH128_canonicalFromHash(&canonical, hash);

@@ -5,7 +5,8 @@
 #include "record.h"
 
 /* Copies a value to its place and computes its etag on the way, from the copy: the source may
- * be shared memory that changes meanwhile, so it is read once. -ENOMEM. */
+ * be shared memory that changes meanwhile, so it is read once. -ENOMEM; -EFAULT: the source
+ * cannot be read. */
 int etag_copy(uint8_t *place, const void *value, size_t size, uint8_t ret_etag[ETAG_BYTES]);
 
 #endif

@@ -24,6 +24,11 @@ int listener_inherit(struct listener *listener)
         log_error("systemd passes %d sockets; at most %d can be used", count, LISTENERS_MAX);
         return -E2BIG;
     }
+    if (count < 0) {
+        log_error("the sockets that systemd should pass cannot be taken (LISTEN_FDS): %s",
+                  strerror(-count));
+        return count;
+    }
     for (int i = 0; i < count; i++) {
         int fd = SD_LISTEN_FDS_START + i;
 
@@ -34,7 +39,8 @@ int listener_inherit(struct listener *listener)
         listener->fds[listener->count++] = fd;
     }
     if (count > 0 && getsockname(listener->fds[0], (struct sockaddr *)&address, &length) == 0)
-        snprintf(listener->path, sizeof(listener->path), "%s", address.sun_path);
+        snprintf(listener->path, sizeof(listener->path), "%.*s", (int)sizeof(address.sun_path),
+                 address.sun_path);
     return count;
 }
 
@@ -57,9 +63,11 @@ static int choose_path(struct listener *listener, const char *path)
     return r;
 }
 
-/* The folder of the socket, and nothing above it. Somebody else's is used as it is. */
-static int make_folder(const char *path)
+/* The folder of the socket, and nothing above it. Who may use the socket may reach it. One that is
+ * there is used as it is. */
+static int make_folder(const char *path, mode_t socket_mode)
 {
+    mode_t mode = 0700 | (socket_mode & 0060 ? 0010 : 0) | (socket_mode & 0006 ? 0001 : 0);
     char folder[PATH_MAX];
     char *slash;
 
@@ -68,7 +76,9 @@ static int make_folder(const char *path)
     if (!slash || slash == folder)
         return 0;
     *slash = '\0';
-    return mkdir(folder, 0700) < 0 && errno != EEXIST ? -errno : 0;
+    if (mkdir(folder, 0700) < 0)
+        return errno == EEXIST ? 0 : -errno;
+    return mode != 0700 && chmod(folder, mode) < 0 ? -errno : 0;
 }
 
 static int take_lock(struct listener *listener)
@@ -156,7 +166,7 @@ int listener_open(struct listener *listener, const char *path, mode_t mode)
                   listener->path, SOCKET_PATH_SIZE - 1);
         return r;
     }
-    r = make_folder(listener->path);
+    r = make_folder(listener->path, mode);
     if (r < 0) {
         log_error("socket %s: cannot make its folder: %s", listener->path, strerror(-r));
         return r;

@@ -1,5 +1,7 @@
 #include "listing.h"
 
+#include "entry.h"
+#include "guard.h"
 #include "request.h"
 #include "server.h"
 
@@ -19,6 +21,7 @@ struct listing {
     struct store_key after;
     bool has_after;
     bool in_bulk;
+    bool unwritable; /* pages of the bulk buffer are not to be had */
     uint8_t *place;  /* where entries go: the bulk buffer, or memory of our own */
     uint64_t room;   /* bytes there */
     uint64_t needed; /* bytes of all entries so far; beyond the room they are only counted */
@@ -78,10 +81,14 @@ void listing_cancel(struct listing *listing)
 static void add_entry(struct listing *listing, const uint8_t *key, size_t key_length,
                       const struct record *record)
 {
-    uint64_t length = request_info_length(record) + key_length;
+    static uint8_t entry[sizeof(struct object_info) + KEY_MAX + RECORD_MAX];
+    uint64_t length = entry_length(record, key_length);
 
-    if (listing->needed + length <= listing->room)
-        request_write_info(listing->place + listing->needed, record, key, key_length);
+    if (listing->needed + length <= listing->room) {
+        entry_write(entry, record, key, key_length);
+        if (guard_copy(listing->place + listing->needed, entry, length) < 0)
+            listing->unwritable = true;
+    }
     listing->needed += length;
     listing->count++;
     listing->left--;
@@ -158,6 +165,9 @@ static void listing_continue(struct listing *listing, unsigned share)
     else if (r < 0)
         client_answer_error(client, &listing->header, r, "the list cannot be made: %s",
                             strerror(-r));
+    else if (listing->unwritable)
+        client_answer_error(client, &listing->header, -EFAULT,
+                            "there is no memory for the pages of the bulk buffer");
     else
         answer(listing);
     if (r == -EUCLEAN)

@@ -96,6 +96,7 @@ static uint64_t object_pages(const struct store *store, const struct record *rec
     return pages_for(store, length - record->size) + pages_for(store, record->size);
 }
 
+/* Makes the blob of a large value; if that cannot be read, there is none. */
 static int blob_put(struct store *store, const void *value, struct record *record)
 {
     uint64_t id = store->totals.last_blob + 1;
@@ -108,7 +109,10 @@ static int blob_put(struct store *store, const void *value, struct record *recor
         return r;
     store->totals.last_blob = id;
     record->blob = id;
-    return etag_copy(place.mv_data, value, record->size, record->etag);
+    r = etag_copy(place.mv_data, value, record->size, record->etag);
+    if (r < 0 && mdb_del(store->change, store->blobs, &key, NULL) != 0)
+        return -ENOTRECOVERABLE;
+    return r;
 }
 
 /* How many objects have the blob. */
@@ -144,9 +148,10 @@ static int blob_ref(struct store *store, uint64_t id)
     return r == 0 && id ? blob_set_count(store, id, count + 1) : r;
 }
 
-static int blob_unref(struct store *store, uint64_t id)
+/* One object less has the blob that the record names, if it names one. */
+static int blob_unref(struct store *store, const struct record *record)
 {
-    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
+    uint64_t id = record->blob;
     uint64_t count;
     int r;
 
@@ -157,8 +162,7 @@ static int blob_unref(struct store *store, uint64_t id)
         return r;
     if (count > 1)
         return blob_set_count(store, id, count - 1);
-    r = store_error(mdb_del(store->change, store->blobs, &key, NULL));
-    return r == -ENOENT ? -EUCLEAN : r;
+    return garbage_add(store, id, record->size);
 }
 
 /* ---- changes ---- */
@@ -188,26 +192,14 @@ static int write_row(struct store *store, struct row_key *row, const struct reco
     return 0;
 }
 
-/* Writes a new object's row, and its value: into the row, or as a blob. */
-static int write_object(struct store *store, struct row_key *row, struct record *record,
-                        const void *value)
+/* Takes the value in: as a blob, or into our own memory, to go into the row. Nothing that was there
+ * has changed yet, so that a value that cannot be read is its client's trouble alone. */
+static int take_value(struct store *store, struct record *record, const void *value)
 {
-    MDB_val place;
-    int r;
-
-    if (record->size > RECORD_VALUE_MAX) {
-        r = blob_put(store, value, record);
-        return r < 0 ? r : write_row(store, row, record);
-    }
-    place = (MDB_val){.mv_size = record_length(record)};
-    r = store_error(mdb_put(store->change, store->objects, &row->val, &place, MDB_RESERVE));
-    if (r < 0)
-        return r;
-    /* The etag is known once the value is in place, and the head is written after that. */
-    r = etag_copy((uint8_t *)place.mv_data + place.mv_size - record->size, value, record->size,
-                  record->etag);
-    record_write(record, place.mv_data);
-    return r;
+    if (record->size > RECORD_VALUE_MAX)
+        return blob_put(store, value, record);
+    record->value = store->scratch;
+    return etag_copy(store->scratch, value, record->size, record->etag);
 }
 
 int store_put(struct store *store, const struct store_key *key, const struct record *attributes,
@@ -235,10 +227,14 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
     r = store_begin(store, object_pages(store, &record), false);
     if (r < 0)
         return r;
+    r = take_value(store, &record, value);
+    if (r == -EFAULT)
+        return r;
     store_stamp(store, &record);
-    r = blob_unref(store, old.blob);
     if (r == 0)
-        r = write_object(store, &row, &record, value);
+        r = blob_unref(store, &old);
+    if (r == 0)
+        r = write_row(store, &row, &record);
     if (r < 0)
         return store_drop(store, r);
     store_count(store, (int64_t)record.size - (int64_t)old.size, !existed);
@@ -257,7 +253,7 @@ static int delete_once(struct store *store, struct row_key *row)
     if (r < 0)
         return r;
     store->totals.version++;
-    r = blob_unref(store, old.blob);
+    r = blob_unref(store, &old);
     if (r == 0)
         r = store_error(mdb_del(store->change, store->objects, &row->val, NULL));
     if (r < 0)
@@ -339,7 +335,7 @@ int store_copy(struct store *store, const struct store_key *source, const struct
     store_stamp(store, &record);
     r = blob_ref(store, record.blob);
     if (r == 0)
-        r = blob_unref(store, old.blob);
+        r = blob_unref(store, &old);
     if (r == 0)
         r = write_row(store, &target_row, &record);
     if (r < 0)
@@ -368,7 +364,7 @@ int store_move(struct store *store, const struct store_key *source, const struct
         return existed;
     store_stamp(store, &record);
     if (!onto_itself) {
-        r = blob_unref(store, old.blob);
+        r = blob_unref(store, &old);
         if (r == 0)
             r = store_error(mdb_del(store->change, store->objects, &source_row.val, NULL));
         store_count(store, -(int64_t)old.size, -existed);

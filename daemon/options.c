@@ -30,6 +30,8 @@ static const char help[] =
     "  --socket-mode MODE    permissions of the socket, octal [0600]\n"
     "  --keep                leave the data folder in place at the end\n"
     "  --allow-disk          take a data folder that is not on tmpfs\n"
+    "  --direct WHO          who reads straight out of shared memory: user (processes of the same\n"
+    "                        user), group (also the socket's group) or off [user]\n"
     "  --client-timeout SEC  patience with a client that holds half a request or does not take\n"
     "                        its answers [10]\n"
     "  --version             print the version and exit\n"
@@ -37,7 +39,7 @@ static const char help[] =
     "\n"
     "Each option has an environment variable: MEMSTORE_SOCKET, MEMSTORE_DATA, MEMSTORE_MAX_SIZE,\n"
     "MEMSTORE_MAX_MEMORY, MEMSTORE_SOCKET_MODE, MEMSTORE_KEEP=yes, MEMSTORE_ALLOW_DISK=yes,\n"
-    "MEMSTORE_CLIENT_TIMEOUT.\n"
+    "MEMSTORE_DIRECT, MEMSTORE_CLIENT_TIMEOUT.\n"
     "\n"
     "  memstored --max-size 512M            in one terminal, and then in another\n"
     "  echo hello | memstore put greeting && memstore get greeting\n";
@@ -114,6 +116,21 @@ static int read_bool(const char *name, const char *text, bool *ret_value)
     return -EINVAL;
 }
 
+static int read_direct(const char *name, const char *text, struct options *options)
+{
+    static const char *const modes[] = {
+        [DIRECT_USER] = "user", [DIRECT_GROUP] = "group", [DIRECT_OFF] = "off"};
+
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(text, modes[i]) == 0) {
+            options->direct = (enum direct_mode)i;
+            return 0;
+        }
+    }
+    log_error("%s '%s': write user, group or off", name, text);
+    return -EINVAL;
+}
+
 static int read_path(const char *name, const char *text, const char **ret_path)
 {
     if (!*text) {
@@ -158,6 +175,7 @@ static const struct option_row {
     {"--socket-mode", "MEMSTORE_SOCKET_MODE", false, read_mode},
     {"--keep", "MEMSTORE_KEEP", true, read_keep},
     {"--allow-disk", "MEMSTORE_ALLOW_DISK", true, read_allow_disk},
+    {"--direct", "MEMSTORE_DIRECT", false, read_direct},
     {"--client-timeout", "MEMSTORE_CLIENT_TIMEOUT", false, read_client_timeout},
 };
 

@@ -10,6 +10,12 @@
 #define OPTION_NONE UINT64_MAX        /* of max_size: no limit */
 #define MAX_MEMORY_MIN (4U << 20)     /* less can't hold an empty store and its reserve */
 
+enum direct_mode {
+    DIRECT_USER,  /* processes of our own user read in place */
+    DIRECT_GROUP, /* and those of the socket's group */
+    DIRECT_OFF,
+};
+
 struct options {
     const char *socket; /* NULL: the default path */
     const char *data;   /* NULL: choose a folder */
@@ -18,6 +24,7 @@ struct options {
     mode_t socket_mode;
     bool keep;
     bool allow_disk;
+    enum direct_mode direct;
     unsigned client_timeout; /* seconds */
 };
 

@@ -1,13 +1,24 @@
 #include "request.h"
 
+#include "direct.h"
+#include "entry.h"
+#include "guard.h"
 #include "listing.h"
 #include "metadata.h"
 #include "server.h"
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Bytes that a request may move in a turn with others. */
+#define LARGE (1U << 20)
+
+/* Processes that an error names as holders of memory. */
+#define HOLDERS_NAMED 8
 
 /* The body of a request, as it is taken apart. */
 struct body {
@@ -25,39 +36,11 @@ struct request {
 
 /* ---- answers ---- */
 
-static size_t type_bytes(const struct record *record)
-{
-    return record->type_length == NO_CONTENT_TYPE ? 0 : record->type_length;
-}
-
-size_t request_info_length(const struct record *record)
-{
-    return sizeof(struct object_info) + type_bytes(record) + record->metadata_length;
-}
-
 static uint8_t *append(uint8_t *place, const void *data, size_t length)
 {
     if (length > 0)
         memcpy(place, data, length);
     return place + length;
-}
-
-uint8_t *request_write_info(uint8_t *place, const struct record *record, const void *key,
-                            size_t key_length)
-{
-    struct object_info info = {.size = record->size,
-                               .version = record->version,
-                               .modified = record->modified,
-                               .expires = record->expires,
-                               .metadata_length = record->metadata_length,
-                               .type_length = record->type_length,
-                               .key_length = (uint16_t)key_length};
-
-    memcpy(info.etag, record->etag, sizeof(info.etag));
-    place = append(place, &info, sizeof(info));
-    place = append(place, key, key_length);
-    place = append(place, record->type, type_bytes(record));
-    return append(place, record->metadata, record->metadata_length);
 }
 
 void request_answer_no_bucket(struct client *client, const struct frame_header *request,
@@ -74,11 +57,10 @@ static int answer_nothing(struct request *request)
 
 static int answer_info(struct request *request, const struct record *record)
 {
-    uint8_t *body =
-        client_answer(request->client, request->header, NULL, request_info_length(record));
+    uint8_t *body = client_answer(request->client, request->header, NULL, entry_length(record, 0));
 
     if (body)
-        request_write_info(body, record, NULL, 0);
+        entry_write(body, record, NULL, 0);
     return 0;
 }
 
@@ -90,6 +72,49 @@ static int answer_malformed(struct request *request)
     return ANSWER_ERROR(request, -EPROTO,
                         "the request's body does not have the form of operation %u",
                         (unsigned)request->header->operation);
+}
+
+static int answer_unreadable(struct request *request)
+{
+    return ANSWER_ERROR(request, -EFAULT, "there is no memory for the pages of the bulk buffer");
+}
+
+/* Lists the processes whose views keep memory: " (1234 bytes are kept by views of 12 prog, 13
+ * prog)". */
+static void describe_holders(struct server *server, char *text, size_t size)
+{
+    struct holder holders[HOLDERS_NAMED];
+    struct direct_totals totals;
+    size_t count, length;
+
+    text[0] = '\0';
+    direct_totals(server, &totals);
+    if (totals.pinned == 0)
+        return;
+    count = direct_holders(server, holders, HOLDERS_NAMED);
+    length = (size_t)snprintf(text, size, " (%llu bytes are kept by views of",
+                              (unsigned long long)totals.pinned);
+    for (size_t i = 0; i < count && holders[i].pinned > 0; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s process %u %s",
+                                   i > 0 ? "," : "", holders[i].pid, holders[i].name);
+    snprintf(text + length, size - length, ")");
+}
+
+static int answer_no_memory(struct request *request)
+{
+    struct server *server = request->client->server;
+    char holders[HOLDERS_NAMED * 64 + 64];
+
+    /* What was replaced or deleted may be free by now. */
+    if (!server->collected)
+        return -ENOBUFS;
+    server->refused++;
+    describe_holders(server, holders, sizeof(holders));
+    return ANSWER_ERROR(
+        request, -ENOSPC,
+        "the store has no memory for it: max memory is %llu, or its tmpfs is full%s; "
+        "delete objects, or start memstored with a larger --max-memory",
+        (unsigned long long)store_limits(request->store)->max_memory, holders);
 }
 
 /* What the store says, in words for people. */
@@ -106,14 +131,14 @@ static int answer_failure(struct request *request, int error, uint32_t bucket)
     case -ENXIO:
         request_answer_no_bucket(request->client, request->header, bucket);
         return 0;
+    case -EFAULT:
+        return answer_unreadable(request);
     case -EDQUOT:
+        request->client->server->refused++;
         return ANSWER_ERROR(request, error, "Max size %llu would be exceeded",
                             (unsigned long long)limits->max_size);
     case -ENOSPC:
-        return ANSWER_ERROR(request, error,
-                            "the store has no memory for it: max memory is %llu, or its tmpfs is "
-                            "full; delete objects, or start memstored with a larger --max-memory",
-                            (unsigned long long)limits->max_memory);
+        return answer_no_memory(request);
     case -EUCLEAN:
     case -ENOTRECOVERABLE:
         request->client->server->failure = error;
@@ -226,8 +251,9 @@ static int handle_attach(struct request *request)
 
     if (request->body.left > 0)
         return answer_malformed(request);
-    fd = connection_take_fd(&client->connection);
-    r = fd < 0 ? fd : bulk_attach(&client->bulk, fd);
+    r = connection_take_fds(&client->connection, &fd, 1);
+    if (r == 0)
+        r = bulk_attach(&client->bulk, fd);
     switch (r) {
     case 0:
         return answer_nothing(request);
@@ -235,6 +261,10 @@ static int handle_attach(struct request *request)
         return ANSWER_ERROR(request, r, "no descriptor came with it");
     case -E2BIG:
         return ANSWER_ERROR(request, r, "more than one descriptor came with it");
+    case -EMFILE:
+        return ANSWER_ERROR(request, r,
+                            "memstored has no descriptors left; raise its limit (LimitNOFILE, "
+                            "ulimit -n)");
     case -EALREADY:
         return ANSWER_ERROR(request, r, "the connection has a bulk buffer");
     case -EINVAL:
@@ -244,6 +274,18 @@ static int handle_attach(struct request *request)
     default:
         return ANSWER_ERROR(request, r, "%s", strerror(-r));
     }
+}
+
+/* Requests that move much come one at a time, between turns of the others, so that nobody waits for
+ * more than one of them. */
+static bool is_too_large_now(const struct request *request, uint64_t size)
+{
+    struct server *server = request->client->server;
+
+    if (size <= LARGE)
+        return false;
+    server->large_done = server->large_allowed;
+    return !server->large_allowed;
 }
 
 /* Where the value of a PUT stands: 1, or 0 if it has been answered. */
@@ -317,6 +359,8 @@ static int handle_put(struct request *request)
         return r;
     if (fixed.key_length > KEY_MAX)
         return answer_key_too_long(request, fixed.key_length);
+    if (is_too_large_now(request, attributes.size))
+        return -EINPROGRESS;
     r = store_put(request->store, &key, &attributes, value, &record);
     if (r < 0)
         return answer_failure(request, r, fixed.bucket);
@@ -330,7 +374,7 @@ static int answer_value(struct request *request, const struct record *record, co
                         uint64_t length, uint8_t *room)
 {
     const struct frame_header *header = request->header;
-    size_t info_length = request_info_length(record);
+    size_t info_length = entry_length(record, 0);
     bool in_bulk = room && length > INLINE_MAX && length <= header->bulk_length;
     struct frame_header extra = {0};
     uint8_t *body;
@@ -345,13 +389,14 @@ static int answer_value(struct request *request, const struct record *record, co
         extra.flags = FRAME_BULK;
         extra.bulk_offset = header->bulk_offset;
         extra.bulk_length = (uint32_t)length;
-        memcpy(room, value, length);
+        if (guard_copy(room, value, length) < 0)
+            return answer_unreadable(request);
         bulk_forget(&request->client->bulk, header->bulk_offset, length);
     }
     body = client_answer(request->client, header, &extra, info_length + (in_bulk ? 0 : length));
     if (!body)
         return 0;
-    body = request_write_info(body, record, NULL, 0);
+    body = entry_write(body, record, NULL, 0);
     if (!in_bulk)
         append(body, value, length);
     return 0;
@@ -400,6 +445,8 @@ static int handle_get(struct request *request)
     length = record.size - fixed.offset;
     if (fixed.length < length)
         length = fixed.length;
+    if (is_too_large_now(request, length))
+        return -EINPROGRESS;
     return answer_value(request, &record, value + fixed.offset, length, room);
 }
 
@@ -502,12 +549,14 @@ static int handle_stats(struct request *request)
     const struct server *server = request->client->server;
     const struct store_limits *limits = store_limits(request->store);
     struct store_status status;
+    struct direct_totals totals;
     struct stats_answer answer;
     uint8_t *body;
 
     if (request->body.left > 0)
         return answer_malformed(request);
     store_status(request->store, &status);
+    direct_totals(request->client->server, &totals);
     answer = (struct stats_answer){.max_size = limits->max_size,
                                    .max_memory = limits->max_memory,
                                    .used = status.used,
@@ -520,10 +569,64 @@ static int handle_stats(struct request *request)
                                    .commits = status.commits,
                                    .refused = server->refused,
                                    .uptime = server_now() - server->started,
-                                   .pid = (uint64_t)getpid()};
+                                   .pid = (uint64_t)getpid(),
+                                   .readers = totals.readers,
+                                   .views = totals.views,
+                                   .pinned = totals.pinned,
+                                   .garbage = status.garbage_bytes};
     body = client_answer(request->client, request->header, NULL, sizeof(answer));
     if (body)
         memcpy(body, &answer, sizeof(answer));
+    return 0;
+}
+
+static int handle_direct(struct request *request)
+{
+    struct client *client = request->client;
+    struct direct_answer answer;
+    struct store_status status;
+    uint8_t *body;
+    int r;
+
+    if (request->body.left > 0)
+        return answer_malformed(request);
+    r = direct_admit(client);
+    if (r == -EPERM)
+        return ANSWER_ERROR(request, r, "direct reads are not for this user");
+    if (r == -EALREADY)
+        return ANSWER_ERROR(request, r, "the connection reads directly");
+    if (r < 0)
+        return answer_failure(request, r, 0);
+    store_status(request->store, &status);
+    answer = (struct direct_answer){.map_size = status.map_size};
+    body = client_answer(client, request->header, NULL, sizeof(answer));
+    if (!body)
+        return 0;
+    memcpy(body, &answer, sizeof(answer));
+    client->connection.passing_fds[0] = client->server->direct.folder_fd;
+    client->connection.passing_fds[1] = client->pins.fd;
+    client->connection.passing = 2;
+    return 0;
+}
+
+static int handle_holders(struct request *request)
+{
+    const size_t max = (BODY_MAX - sizeof(struct list_answer)) / sizeof(struct holder);
+    struct list_answer answer;
+    struct holder *holders;
+    uint8_t *body;
+
+    if (request->body.left > 0)
+        return answer_malformed(request);
+    holders = calloc(max, sizeof(*holders));
+    if (!holders)
+        return answer_failure(request, -ENOMEM, 0);
+    answer.count = direct_holders(request->client->server, holders, max);
+    body = client_answer(request->client, request->header, NULL,
+                         sizeof(answer) + answer.count * sizeof(*holders));
+    if (body)
+        append(append(body, &answer, sizeof(answer)), holders, answer.count * sizeof(*holders));
+    free(holders);
     return 0;
 }
 
@@ -533,12 +636,13 @@ static const struct operation_row {
     int (*handle)(struct request *request);
     bool takes_bulk;
 } operations[] = {
-    [OPERATION_HELLO] = {handle_hello, false},   [OPERATION_ATTACH] = {handle_attach, false},
-    [OPERATION_PUT] = {handle_put, true},        [OPERATION_GET] = {handle_get, true},
-    [OPERATION_EXISTS] = {handle_exists, false}, [OPERATION_DELETE] = {handle_delete, false},
-    [OPERATION_INFO] = {handle_info, false},     [OPERATION_LIST] = {handle_list, true},
-    [OPERATION_COPY] = {handle_copy, false},     [OPERATION_MOVE] = {handle_move, false},
-    [OPERATION_STATS] = {handle_stats, false},
+    [OPERATION_HELLO] = {handle_hello, false},     [OPERATION_ATTACH] = {handle_attach, false},
+    [OPERATION_PUT] = {handle_put, true},          [OPERATION_GET] = {handle_get, true},
+    [OPERATION_EXISTS] = {handle_exists, false},   [OPERATION_DELETE] = {handle_delete, false},
+    [OPERATION_INFO] = {handle_info, false},       [OPERATION_LIST] = {handle_list, true},
+    [OPERATION_COPY] = {handle_copy, false},       [OPERATION_MOVE] = {handle_move, false},
+    [OPERATION_STATS] = {handle_stats, false},     [OPERATION_DIRECT] = {handle_direct, false},
+    [OPERATION_HOLDERS] = {handle_holders, false},
 };
 
 /* Whether the header is one that a request of this operation can have. */

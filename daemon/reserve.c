@@ -6,7 +6,7 @@
  * claims fit what is reserved, LMDB cannot leave it, and its map may be far larger: it is only
  * address space, and readers of any size fit.
  *
- * When no more is to be had (max memory, or tmpfs is full), a change is made alone in a
+ * When no more is to be had (max memory, or tmpfs is full), a change is mostly made alone in a
  * transaction, and the map is cut to what is reserved: the fence. Then LMDB itself finds out
  * whether the free pages inside suffice, and a failure is that one change's. A part of the memory
  * is kept back from puts, because a delete needs pages too before it gives any back.
@@ -22,13 +22,23 @@
 /* Pages that one change adds to the trees at most, its values aside: paths copied, pages split. */
 #define CHANGE_PAGES 24
 
+/* Values up to so many pages are small: any free pages will do, they need not lie together. */
+#define SMALL_PAGES 4
+
+/* Transactions whose pages may not be free for use again yet. */
+#define RECENT 8
+
 /* The map in times of max memory. Readers map it too; it costs address space only. */
 #define MAP_FACTOR 4
+
+/* Address space that a process has for a map at most, with room for others, bytes. */
+#define MAP_MAX (UINT64_C(1) << 45)
 
 #define READERS_MAX 2048
 #define LOCK_FILE_SIZE (READERS_MAX * 64 + 4096) /* a reader's slot is a cache line */
 
 #define STEP (1U << 20)   /* bytes taken at once */
+#define WORN (4U << 20)   /* of a file: pages enough to lie in the way of each other */
 #define AHEAD (16U << 20) /* bytes to have in reserve when there is time */
 
 /* What a commit adds besides its changes: counters, and the list of free pages, which takes 8 bytes
@@ -62,8 +72,11 @@ static int reserve_grow(struct store *store, uint64_t pages)
 {
     struct reserve *reserve = &store->reserve;
     off_t from = (off_t)(reserve->pages * store->page_size);
-    off_t length = (off_t)((pages - reserve->pages) * store->page_size);
+    off_t length;
 
+    if (pages <= reserve->pages)
+        return 0;
+    length = (off_t)((pages - reserve->pages) * store->page_size);
     while (fallocate(store->data_fd, FALLOC_FL_KEEP_SIZE, from, length) < 0) {
         if (errno != EINTR)
             return -errno;
@@ -108,9 +121,10 @@ static int reserve_set_fence(struct store *store, uint64_t fence)
     if (reserve->fence == fence)
         return 0;
     r = reserve_set_map(store, fence ? fence : reserve->map);
-    if (r == 0)
-        reserve->fence = fence;
-    return r;
+    if (r < 0)
+        return -ENOTRECOVERABLE; /* LMDB has given up the old map already */
+    reserve->fence = fence;
+    return 0;
 }
 
 /* Pages that hold something, the list of free pages included. */
@@ -123,7 +137,8 @@ static int reserve_pages_used(struct store *store, uint64_t *ret_pages)
                                  store->refs,
                                  store->buckets,
                                  store->names,
-                                 store->totals_db};
+                                 store->totals_db,
+                                 store->garbage};
     uint64_t pages = 2; /* the two meta pages */
     MDB_stat stat;
     MDB_txn *txn;
@@ -140,30 +155,49 @@ static int reserve_pages_used(struct store *store, uint64_t *ret_pages)
     return 0;
 }
 
-/* No more memory: lets the change try alone, with the free pages there are. */
-static int reserve_claim_alone(struct store *store, uint64_t need, bool frees)
+/* Whether a reader keeps more than the last few transactions' pages from being used again. */
+static bool reserve_has_old_reader(struct store *store)
+{
+    uint64_t oldest = store_oldest_reader(store);
+
+    return oldest != UINT64_MAX && oldest + RECENT < store_last_commit(store);
+}
+
+/*
+ * No more memory: lets the change try with the free pages there are; alone, as it may fail. Only
+ * where they are plenty and single ones are needed, others may join it.
+ */
+static int reserve_claim_inside(struct store *store, uint64_t value_pages, bool frees)
 {
     struct reserve *reserve = &store->reserve;
+    uint64_t need = CHANGE_PAGES + value_pages;
     uint64_t kept_back = commit_pages(reserve->last);
     uint64_t fence = reserve->fence ? reserve->fence : reserve->pages;
-    uint64_t used = 0;
+    uint64_t used = 0, slack;
     int r;
 
     if (store->scans > 0)
         return -EBUSY; /* a scan has pointers into the map, and keeps pages from being used */
-    if (!frees) {
-        r = reserve_pages_used(store, &used);
-        if (r < 0)
-            return r;
-        if (used + need + 2 * kept_back > reserve->pages)
-            return -ENOSPC;
+    r = reserve_pages_used(store, &used);
+    if (r < 0)
+        return r;
+    if (!frees && used + need + 2 * kept_back > reserve->pages)
+        return -ENOSPC;
+    if (!frees)
         fence = max(reserve->pages - kept_back, reserve->last);
-    }
     store_stop_looking(store);
     r = reserve_set_fence(store, fence);
-    if (r == 0)
+    if (r < 0)
+        return r;
+    slack = reserve->pages > used + 2 * kept_back ? reserve->pages - used - 2 * kept_back : 0;
+    if (value_pages <= SMALL_PAGES && slack >= reserve->pages / 4 &&
+        !reserve_has_old_reader(store)) {
+        reserve->budget = slack / 4;
+        reserve->claimed = need;
+    } else {
         reserve->claimed = reserve->pages; /* nothing else fits this transaction */
-    return r;
+    }
+    return 0;
 }
 
 int reserve_claim(struct store *store, uint64_t value_pages, bool frees)
@@ -176,6 +210,11 @@ int reserve_claim(struct store *store, uint64_t value_pages, bool frees)
     if (!store->change) {
         reserve->last = file_pages(store);
         reserve->claimed = 0;
+        reserve->budget = 0;
+    }
+    if (value_pages <= SMALL_PAGES && reserve->claimed + need <= reserve->budget) {
+        reserve->claimed += need;
+        return 0;
     }
     most = reserve->last + reserve->claimed + need + commit_pages(reserve->last);
     if (!frees)
@@ -196,15 +235,20 @@ int reserve_claim(struct store *store, uint64_t value_pages, bool frees)
             reserve->claimed = need;
         return r;
     }
-    return reserve_claim_alone(store, need, frees);
+    return reserve_claim_inside(store, value_pages, frees);
+}
+
+bool reserve_is_worn(struct store *store)
+{
+    return file_pages(store) > WORN / store->page_size;
 }
 
 bool reserve_last_resort(struct store *store)
 {
     struct reserve *reserve = &store->reserve;
 
-    return !store->change && !store->failed && reserve->fence && reserve->fence < reserve->pages &&
-           reserve_set_fence(store, reserve->pages) == 0;
+    return !store->change && !store->failed && store->scans == 0 && reserve->fence &&
+           reserve->fence < reserve->pages && reserve_set_fence(store, reserve->pages) == 0;
 }
 
 int store_reserve_ahead(struct store *store)
@@ -236,6 +280,19 @@ static int reserve_lock_file(const char *folder)
     return r;
 }
 
+/* A store that was larger before: with less than its file and a little it could not even be
+ * emptied. */
+static void reserve_fit(struct store *store)
+{
+    struct reserve *reserve = &store->reserve;
+    uint64_t least = reserve->last + 4 * commit_pages(reserve->last);
+
+    if (reserve->last <= 2 * STEP / store->page_size || reserve->max >= least)
+        return;
+    reserve->max = least;
+    store->limits.max_memory = least * store->page_size;
+}
+
 int reserve_open(struct store *store, const char *folder, unsigned flags, unsigned databases)
 {
     struct reserve *reserve = &store->reserve;
@@ -245,8 +302,8 @@ int reserve_open(struct store *store, const char *folder, unsigned flags, unsign
     if (r < 0)
         return r;
     store->page_size = (size_t)sysconf(_SC_PAGESIZE);
-    reserve->max = store->limits.max_memory / store->page_size;
-    reserve->map = reserve->max * MAP_FACTOR;
+    *reserve = (struct reserve){.max = store->limits.max_memory / store->page_size};
+    reserve->map = max(reserve->max, min(reserve->max * MAP_FACTOR, MAP_MAX / store->page_size));
     mdb_env_set_maxreaders(store->env, READERS_MAX);
     mdb_env_set_maxdbs(store->env, databases);
     r = reserve_set_map(store, reserve->map);
@@ -259,6 +316,7 @@ int reserve_open(struct store *store, const char *folder, unsigned flags, unsign
     mdb_env_stat(store->env, &stat);
     store->page_size = stat.ms_psize;
     reserve->last = file_pages(store);
+    reserve_fit(store);
     /* What is in the file already, and enough for the first transaction. */
     return reserve_grow(
         store, max(reserve->last, min(reserve->max, reserve->last + STEP / store->page_size)));

@@ -15,6 +15,50 @@ struct store_scan {
     struct row_key after;
 };
 
+int store_scan_init(struct store *store)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < SCANS_READY; i++) {
+        r = store_error(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->scans_ready[i]));
+        if (r == 0)
+            mdb_txn_reset(store->scans_ready[i]);
+    }
+    return r;
+}
+
+void store_scan_finish(struct store *store)
+{
+    for (size_t i = 0; i < SCANS_READY; i++) {
+        if (store->scans_ready[i])
+            mdb_txn_abort(store->scans_ready[i]);
+    }
+}
+
+static int scan_begin(struct store *store, MDB_txn **ret_txn)
+{
+    for (size_t i = 0; i < SCANS_READY; i++) {
+        if (store->scans_ready[i]) {
+            *ret_txn = store->scans_ready[i];
+            store->scans_ready[i] = NULL;
+            return store_error(mdb_txn_renew(*ret_txn));
+        }
+    }
+    return store_error(mdb_txn_begin(store->env, NULL, MDB_RDONLY, ret_txn));
+}
+
+static void scan_end(struct store *store, MDB_txn *txn)
+{
+    mdb_txn_reset(txn);
+    for (size_t i = 0; i < SCANS_READY; i++) {
+        if (!store->scans_ready[i]) {
+            store->scans_ready[i] = txn;
+            return;
+        }
+    }
+    mdb_txn_abort(txn);
+}
+
 int store_scan_open(struct store *store, const struct store_key *prefix,
                     const struct store_key *after, struct store_scan **ret_scan)
 {
@@ -30,7 +74,7 @@ int store_scan_open(struct store *store, const struct store_key *prefix,
     row_key_init(&scan->prefix, prefix);
     if (after)
         row_key_init(&scan->after, after);
-    r = store_error(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &scan->txn));
+    r = scan_begin(store, &scan->txn);
     if (r < 0)
         goto fail;
     r = store_error(mdb_cursor_open(scan->txn, store->objects, &scan->cursor));
@@ -44,7 +88,7 @@ int store_scan_open(struct store *store, const struct store_key *prefix,
     return 0;
 
 fail_txn:
-    mdb_txn_abort(scan->txn);
+    scan_end(store, scan->txn);
 fail:
     free(scan);
     return r;
@@ -93,7 +137,7 @@ void store_scan_close(struct store_scan *scan)
     if (!scan)
         return;
     mdb_cursor_close(scan->cursor);
-    mdb_txn_abort(scan->txn);
+    scan_end(scan->store, scan->txn);
     scan->store->scans--;
     free(scan);
 }

@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include "closer.h"
 #include "listing.h"
 #include "log.h"
 
@@ -18,10 +19,15 @@
 #include <unistd.h>
 
 #define EVENTS_MAX 256
-#define ACCEPTS_MAX 64 /* in one turn */
+#define LONG_TURN 200000    /* microseconds */
+#define ACCEPT_PAUSE 100000 /* microseconds */
+#define ACCEPTS_MAX 64      /* in one turn */
 
 /* Descriptors that are not clients': listeners, epoll, store, and what libraries need. */
-#define DESCRIPTORS_KEPT 64
+#define DESCRIPTORS_KEPT 32
+
+/* Descriptors of a client: its socket, and a bulk buffer or a pin table. */
+#define DESCRIPTORS_EACH 2
 
 uint64_t server_now(void)
 {
@@ -64,8 +70,7 @@ static bool has_too_many(const struct server *server, int fd)
         return true;
     if (peer.uid == 0 || peer.uid == geteuid())
         return false;
-    TAILQ_FOREACH(client, &server->all, all)
-    {
+    TAILQ_FOREACH (client, &server->all, all) {
         if (client->uid == peer.uid)
             count++;
     }
@@ -75,6 +80,7 @@ static bool has_too_many(const struct server *server, int fd)
 static void welcome(struct server *server, int fd)
 {
     char text[128];
+    int r;
 
     if (has_too_many(server, fd)) {
         snprintf(text, sizeof(text),
@@ -83,8 +89,34 @@ static void welcome(struct server *server, int fd)
         refuse(fd, text);
         return;
     }
-    if (client_create(server, fd) < 0)
-        refuse(fd, "memstored is out of memory");
+    r = client_create(server, fd);
+    if (r < 0) {
+        snprintf(text, sizeof(text), "memstored cannot take the client in: %s", strerror(-r));
+        refuse(fd, text);
+    }
+}
+
+static void watch_listeners(struct server *server, uint32_t events)
+{
+    for (size_t i = 0; i < server->listener->count; i++) {
+        struct epoll_event event = {.events = events, .data.ptr = &server->listener_sources[i]};
+
+        epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, server->listener->fds[i], &event);
+    }
+}
+
+/* Memory is short: whoever knocks waits a moment. Otherwise they would wake us without end. */
+static void pause_accepting(struct server *server, int error)
+{
+    log_warning("cannot take clients in: %s", strerror(error));
+    watch_listeners(server, 0);
+    server->accept_again = server_now() + ACCEPT_PAUSE;
+}
+
+static void resume_accepting(struct server *server)
+{
+    watch_listeners(server, EPOLLIN);
+    server->accept_again = 0;
 }
 
 /* No descriptor is left: gives up the spare one to take a client in and refuse it. Left alone, it
@@ -93,10 +125,13 @@ static void refuse_with_spare(struct server *server, int listener)
 {
     int fd;
 
-    close(server->spare_fd);
+    if (server->spare_fd >= 0)
+        close(server->spare_fd);
     fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
         refuse(fd, "memstored is out of descriptors; raise its limit (LimitNOFILE, ulimit -n)");
+    else if (errno != EAGAIN)
+        pause_accepting(server, errno);
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
@@ -114,7 +149,10 @@ static void accept_clients(struct server *server, struct source *source, uint32_
         } else if (errno == EMFILE || errno == ENFILE) {
             refuse_with_spare(server, listener);
             return;
+        } else if (errno == EAGAIN) {
+            return;
         } else if (errno != ECONNABORTED && errno != EINTR) {
+            pause_accepting(server, errno);
             return;
         }
     }
@@ -135,20 +173,43 @@ void server_commit(struct server *server)
     }
     if (r < 0 && r != -ENOSPC && r != -ENOMEM)
         server->failure = r;
+    direct_note_commit(server);
 }
 
+static void process(struct server *server, struct client *client)
+{
+    TAILQ_REMOVE(&server->ready, client, ready);
+    client->is_ready = false;
+    client_process(client);
+}
+
+/* Each of the ready once. Those that come back for more are behind the others: they wait for the
+ * next turn. Others may be closed meanwhile, so nothing but the count is relied on. */
 static void process_ready(struct server *server)
 {
-    struct client *last = TAILQ_LAST(&server->ready, client_queue);
-    struct client *client, *next;
+    struct client *client;
+    size_t count = 0;
 
-    /* Those that come back for more are behind `last`: they wait for the next turn. */
-    for (client = TAILQ_FIRST(&server->ready); client; client = next) {
-        next = client == last ? NULL : TAILQ_NEXT(client, ready);
-        TAILQ_REMOVE(&server->ready, client, ready);
-        client->is_ready = false;
-        client_process(client);
+    TAILQ_FOREACH (client, &server->ready, ready) {
+        count++;
     }
+    for (; count > 0 && (client = TAILQ_FIRST(&server->ready)); count--)
+        process(server, client);
+}
+
+/* One request that moves much, of the client that has waited longest for it. All others had
+ * their turn, and have it again before the next one. */
+static void process_large(struct server *server)
+{
+    struct client *client = TAILQ_FIRST(&server->ready);
+
+    while (client && !client->is_large)
+        client = TAILQ_NEXT(client, ready);
+    if (!client)
+        return;
+    server->large_allowed = true;
+    process(server, client);
+    server->large_allowed = server->large_done = false;
 }
 
 static void flush_replied(struct server *server)
@@ -167,6 +228,9 @@ static void close_overdue(struct server *server)
     struct client *client;
     uint64_t now = TAILQ_EMPTY(&server->waiting) ? 0 : server_now();
 
+    /* In a long turn it is the daemon that lets others wait: what they sent has not been read. */
+    if (now > server->turn_started + LONG_TURN)
+        return;
     while ((client = TAILQ_FIRST(&server->waiting)) &&
            now - client->waiting_since >= server->client_timeout) {
         log_warning("a client of user %u is closed: it %s for %llu s", (unsigned)client->uid,
@@ -210,6 +274,10 @@ static int sleep_time(struct server *server, bool more)
         until = TAILQ_FIRST(&server->waiting)->waiting_since + server->client_timeout;
     if (server->watchdog && server->watchdog_next < until)
         until = server->watchdog_next;
+    if (server->accept_again && server->accept_again < until)
+        until = server->accept_again;
+    if (direct_next(server) < until)
+        until = direct_next(server);
     if (until == UINT64_MAX)
         return -1;
     now = server_now();
@@ -224,6 +292,9 @@ static int server_turn(struct server *server, bool more)
 
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
+    server->turn_started = server_now();
+    if (server->accept_again && server->turn_started >= server->accept_again)
+        resume_accepting(server);
     for (int i = 0; i < count; i++) {
         struct source *source = events[i].data.ptr;
 
@@ -231,8 +302,12 @@ static int server_turn(struct server *server, bool more)
     }
     process_ready(server);
     server_commit(server);
+    flush_replied(server);
+    process_large(server);
+    server_commit(server);
     listings_continue(server);
     flush_replied(server);
+    direct_collect(server);
     close_overdue(server);
     free_dead(server);
     keep_watchdog(server);
@@ -279,7 +354,7 @@ static int watch_signals(struct server *server)
     return watch(server, server->signal_fd, &server->signal_source);
 }
 
-static int watch_listeners(struct server *server)
+static int add_listeners(struct server *server)
 {
     int r = 0;
 
@@ -295,7 +370,7 @@ static int watch_listeners(struct server *server)
     return r;
 }
 
-/* As many clients as descriptors allow: each has a socket and a bulk buffer. */
+/* As many clients as descriptors allow. */
 static void set_clients_max(struct server *server)
 {
     struct rlimit limit = {.rlim_cur = 1024};
@@ -304,11 +379,12 @@ static void set_clients_max(struct server *server)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    server->clients_max =
-        limit.rlim_cur > 4 * DESCRIPTORS_KEPT ? (limit.rlim_cur - DESCRIPTORS_KEPT) / 2 : 32;
+    server->clients_max = limit.rlim_cur > DESCRIPTORS_KEPT + DESCRIPTORS_EACH
+                              ? (limit.rlim_cur - DESCRIPTORS_KEPT) / DESCRIPTORS_EACH
+                              : 1;
 }
 
-static int server_init(struct server *server)
+static int server_init(struct server *server, const struct server_settings *settings)
 {
     uint64_t watchdog = 0;
     int r;
@@ -319,6 +395,8 @@ static int server_init(struct server *server)
     TAILQ_INIT(&server->waiting);
     TAILQ_INIT(&server->dead);
     TAILQ_INIT(&server->listings);
+    TAILQ_INIT(&server->direct.readers);
+    TAILQ_INIT(&server->direct.inherited);
     server->started = server_now();
     set_clients_max(server);
     if (sd_watchdog_enabled(0, &watchdog) > 0)
@@ -327,8 +405,12 @@ static int server_init(struct server *server)
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (server->epoll_fd < 0 || server->spare_fd < 0)
         return -errno;
-    r = watch_signals(server);
-    return r < 0 ? r : watch_listeners(server);
+    r = direct_init(server, settings->folder, settings->listener->path, settings->direct);
+    if (r == 0)
+        r = watch_signals(server);
+    if (r == 0)
+        r = closer_start();
+    return r < 0 ? r : add_listeners(server);
 }
 
 static void server_finish(struct server *server)
@@ -336,6 +418,7 @@ static void server_finish(struct server *server)
     while (!TAILQ_EMPTY(&server->all))
         client_close(TAILQ_FIRST(&server->all));
     free_dead(server);
+    direct_finish(server);
     if (server->signal_fd >= 0)
         close(server->signal_fd);
     if (server->spare_fd >= 0)
@@ -344,18 +427,19 @@ static void server_finish(struct server *server)
         close(server->epoll_fd);
 }
 
-int server_run(struct server *server, struct listener *listener, struct store *store,
-               unsigned client_timeout)
+int server_run(struct server *server, const struct server_settings *settings)
 {
     int r;
 
-    *server = (struct server){.listener = listener,
-                              .store = store,
-                              .client_timeout = client_timeout * UINT64_C(1000000),
+    *server = (struct server){.listener = settings->listener,
+                              .store = settings->store,
+                              .keep = settings->keep,
+                              .client_timeout = settings->client_timeout * UINT64_C(1000000),
+                              .direct.folder_fd = -1,
                               .epoll_fd = -1,
                               .signal_fd = -1,
                               .spare_fd = -1};
-    r = server_init(server);
+    r = server_init(server, settings);
     if (r < 0) {
         log_error("cannot start: %s", strerror(-r));
         goto out;

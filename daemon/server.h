@@ -6,6 +6,7 @@
 #define MEMSTORED_SERVER_H
 
 #include "client.h"
+#include "direct.h"
 #include "listener.h"
 #include "store.h"
 
@@ -34,19 +35,35 @@ struct server {
     struct client_queue dead;    /* to be freed at the end of the turn */
     struct listing_queue listings;
 
+    struct direct direct;
+    bool large_allowed; /* a request that moves much may be handled now */
+    bool large_done;    /* it was */
+    bool collected;     /* memory was just looked for; what is not there now is not to be had */
+
     uint64_t client_timeout; /* microseconds */
     uint64_t watchdog;       /* microseconds between signs of life; 0: none wanted */
     uint64_t watchdog_next;
     uint64_t started;
+    uint64_t turn_started;
+    uint64_t accept_again; /* when to accept again after a failure; 0: now */
     uint64_t requests;
     uint64_t refused; /* for lack of quota or memory */
     int failure;      /* why it can't go on */
     bool stopping;
+    bool keep; /* the store stays after the end */
+};
+
+struct server_settings {
+    struct listener *listener;
+    struct store *store;
+    const char *folder; /* of the store */
+    enum direct_mode direct;
+    bool keep;               /* the store stays after the end */
+    unsigned client_timeout; /* seconds */
 };
 
 /* Serves until SIGTERM, SIGINT or SIGHUP (returns 0) or until the store fails (negative errno). */
-int server_run(struct server *server, struct listener *listener, struct store *store,
-               unsigned client_timeout);
+int server_run(struct server *server, const struct server_settings *settings);
 
 /* Commits what was done so far in this turn; if that fails, its answers become failures. */
 void server_commit(struct server *server);

@@ -1,11 +1,14 @@
 #include "store_private.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ENV_FLAGS (MDB_WRITEMAP | MDB_NOSYNC | MDB_NOTLS | MDB_NOMEMINIT)
 #define DATABASES_MAX 16
@@ -239,6 +242,9 @@ void store_status(struct store *store, struct store_status *ret_status)
                                         .objects = store->totals.objects,
                                         .version = store->totals.version,
                                         .buckets = store->totals.buckets,
+                                        .garbage = store->totals.garbage,
+                                        .garbage_bytes = store->totals.garbage_bytes,
+                                        .map_size = store->reserve.map * store->page_size,
                                         .commits = store->commits};
     memcpy(ret_status->id, store->totals.id, STORE_ID_BYTES);
     if (fstat(store->data_fd, &file) == 0)
@@ -260,6 +266,7 @@ static int store_open_databases(struct store *store, MDB_txn *txn)
         {"buckets", MDB_INTEGERKEY, &store->buckets},
         {"names", 0, &store->names},
         {"totals", MDB_INTEGERKEY, &store->totals_db},
+        {"garbage", 0, &store->garbage},
     };
     int r = 0;
 
@@ -279,8 +286,11 @@ static int store_make(struct store *store, MDB_txn *txn)
     MDB_val row_val = {.mv_data = &bucket, .mv_size = sizeof(bucket)};
     int r;
 
-    store->totals = (struct totals){.format = STORE_FORMAT, .buckets = 1};
-    if (getrandom(store->totals.id, STORE_ID_BYTES, 0) != STORE_ID_BYTES)
+    /* A store that starts afresh goes on counting: versions and blob ids never come again. */
+    store->totals.format = STORE_FORMAT;
+    store->totals.buckets = 1;
+    if (store->totals.version == 0 &&
+        getrandom(store->totals.id, STORE_ID_BYTES, 0) != STORE_ID_BYTES)
         return -errno;
     r = store_error(mdb_put(txn, store->buckets, &id_val, &row_val, 0));
     if (r == 0)
@@ -327,9 +337,35 @@ static int store_begin_use(struct store *store)
         return r;
     store->committed = store->totals;
     r = store_error(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->look));
-    if (r == 0)
-        mdb_txn_reset(store->look);
-    return r;
+    if (r < 0)
+        return r;
+    mdb_txn_reset(store->look);
+    return store_scan_init(store);
+}
+
+/* Opens the environment in a folder and begins to use it. */
+static int store_start(struct store *store, const char *folder)
+{
+    int r = store_error(mdb_env_create(&store->env));
+
+    if (r < 0)
+        return r;
+    r = reserve_open(store, folder, ENV_FLAGS, DATABASES_MAX);
+    return r < 0 ? r : store_begin_use(store);
+}
+
+static void store_stop(struct store *store)
+{
+    if (store->change)
+        mdb_txn_abort(store->change);
+    if (store->look)
+        mdb_txn_abort(store->look);
+    store_scan_finish(store);
+    if (store->env)
+        mdb_env_close(store->env);
+    store->change = store->look = NULL;
+    store->looking = false;
+    store->env = NULL;
 }
 
 int store_open(const char *folder, const struct store_limits *limits, struct store **ret_store)
@@ -340,32 +376,88 @@ int store_open(const char *folder, const struct store_limits *limits, struct sto
     if (!store)
         return -ENOMEM;
     store->limits = *limits;
-    r = store_error(mdb_env_create(&store->env));
-    if (r < 0)
-        goto fail;
-    r = reserve_open(store, folder, ENV_FLAGS, DATABASES_MAX);
-    if (r < 0)
-        goto fail;
-    r = store_begin_use(store);
-    if (r < 0)
-        goto fail;
+    store->folder = strdup(folder);
+    r = store->folder ? store_start(store, folder) : -ENOMEM;
+    if (r < 0) {
+        store_close(store);
+        return r;
+    }
     *ret_store = store;
     return 0;
-
-fail:
-    store_close(store);
-    return r;
 }
 
 void store_close(struct store *store)
 {
     if (!store)
         return;
-    if (store->change)
-        mdb_txn_abort(store->change);
-    if (store->look)
-        mdb_txn_abort(store->look);
-    if (store->env)
-        mdb_env_close(store->env);
+    store_stop(store);
+    free(store->folder);
     free(store);
+}
+
+/* ---- starting afresh ---- */
+
+static int store_path(const struct store *store, const char *name, char path[PATH_MAX])
+{
+    return snprintf(path, PATH_MAX, "%s/%s", store->folder, name) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* Moves a file of the new environment to the place of the old one. */
+static int store_move_file(const struct store *store, const char *name, const char *new_name)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+
+    if (store_path(store, new_name, from) < 0 || store_path(store, name, to) < 0)
+        return -ENAMETOOLONG;
+    return rename(from, to) < 0 ? -errno : 0;
+}
+
+static void store_remove_new(const struct store *store)
+{
+    char path[PATH_MAX];
+
+    if (store_path(store, "new/lock.mdb", path) == 0)
+        unlink(path);
+    if (store_path(store, "new/data.mdb", path) == 0)
+        unlink(path);
+    if (store_path(store, "new", path) == 0)
+        rmdir(path);
+}
+
+/* Makes the new environment beside the old one and then puts it in its place, so that there is one
+ * at every moment. */
+static int store_start_afresh(struct store *store)
+{
+    char path[PATH_MAX];
+    int r = store_path(store, "new", path);
+
+    if (r < 0)
+        return r;
+    store_remove_new(store); /* that a crash may have left */
+    if (mkdir(path, 0700) < 0)
+        return -errno;
+    r = store_start(store, path);
+    if (r == 0)
+        r = store_move_file(store, "lock.mdb", "new/lock.mdb");
+    if (r == 0)
+        r = store_move_file(store, "data.mdb", "new/data.mdb");
+    store_remove_new(store);
+    return r;
+}
+
+int store_renew(struct store *store)
+{
+    int r;
+
+    if (store->change || store->scans > 0 || store->totals.objects > 0 ||
+        store->totals.garbage > 0 || !reserve_is_worn(store))
+        return 0;
+    store_stop(store);
+    store->bucket.id = 0;
+    r = store_start_afresh(store);
+    if (r == 0)
+        return 1;
+    /* There was no room for it; the old one is still in place. */
+    store_stop(store);
+    return store_start(store, store->folder) < 0 ? -ENOTRECOVERABLE : 0;
 }

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define STORE_ID_BYTES 16
 #define STORE_NO_LIMIT UINT64_MAX
@@ -40,6 +41,9 @@ struct store_status {
     uint64_t buckets;
     uint64_t memory; /* bytes of tmpfs that are occupied */
     uint64_t commits;
+    uint64_t garbage; /* blobs that no object has any more and that are not free yet */
+    uint64_t garbage_bytes;
+    uint64_t map_size;          /* bytes of address space that a reader should map */
     uint8_t id[STORE_ID_BYTES]; /* names this store */
 };
 
@@ -68,7 +72,8 @@ int store_get(struct store *store, const struct store_key *key, struct record *r
 /*
  * Stores a value of attributes->size bytes with the content type and metadata of `attributes`.
  * `value` may be memory that somebody else changes meanwhile: it is read once.
- * -EDQUOT: over max size; -ENOSPC: no memory; -ENXIO: no such bucket; -EAGAIN.
+ * -EDQUOT: over max size; -ENOSPC: no memory; -EFAULT: the value cannot be read; -ENXIO: no such
+ * bucket; -EAGAIN.
  */
 int store_put(struct store *store, const struct store_key *key, const struct record *attributes,
               const void *value, struct record *ret_record);
@@ -84,6 +89,14 @@ int store_move(struct store *store, const struct store_key *source, const struct
                struct record *ret_record);
 
 /*
+ * Starts an empty store afresh, if it is worth it: its file has grown, and is full of free pages in
+ * pieces, too small for a large value. The memory goes back. Readers of the old file must be told
+ * to leave it. Returns 1 if it was done, 0 if there is nothing to do (objects, garbage, scans or
+ * changes are there, or the file is small), or a negative errno: the store can't go on.
+ */
+int store_renew(struct store *store);
+
+/*
  * Makes all changes since the last commit last. On failure none of them happened, and a failure
  * in the middle of a change is reported here as well. -ENOSPC can be lived with; -EUCLEAN and
  * others mean that the store can't go on.
@@ -95,6 +108,48 @@ int store_commit(struct store *store);
  * there is enough, or none to be had. For moments when there is nothing else to do.
  */
 int store_reserve_ahead(struct store *store);
+
+/*
+ * Other processes may read the store in place: from then on, a blob that no object has any more is
+ * freed only by store_collect.
+ */
+void store_defer_frees(struct store *store, bool defer);
+
+/* The snapshot of the oldest open read transaction of any process; UINT64_MAX: there is none. */
+uint64_t store_oldest_reader(struct store *store);
+
+/*
+ * Frees blobs that no object has, in the running transaction: those that no snapshot from `oldest`
+ * on leads to and that are not among the pinned ones (count ids, which are sorted here). A
+ * bounded number in one call. The order matters: first find the oldest reader, then read the pins.
+ * Returns how many were freed; -EAGAIN and -EBUSY as for a change.
+ */
+int store_collect(struct store *store, uint64_t oldest, uint64_t *pinned, size_t count);
+
+/* Whether the next call goes on where the last one stopped; otherwise it begins anew. */
+bool store_collects_on(const struct store *store);
+
+/* A change of nothing: what a transaction frees can be used by the next but one. */
+int store_settle(struct store *store);
+
+/* Visits the open read transactions of all processes: process id and snapshot. */
+void store_readers(struct store *store, void (*visit)(void *context, pid_t pid, uint64_t txn),
+                   void *context);
+
+/* Gives back the reader slots of processes that are gone. */
+void store_check_readers(struct store *store);
+
+/* Blobs that wait to be freed. */
+uint64_t store_garbage(const struct store *store);
+
+/* The number of the newest committed transaction. */
+uint64_t store_last_commit(struct store *store);
+
+/* The order of blob ids, for qsort. */
+int store_compare_blobs(const void *a, const void *b);
+
+/* -ENOENT: there is no such blob. */
+int store_blob_size(struct store *store, uint64_t id, uint64_t *ret_size);
 
 /*
  * Walks over the objects of a bucket in the order of their keys: a snapshot of the last commit.

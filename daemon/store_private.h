@@ -1,5 +1,5 @@
 /* What the files of the store share: store.c (environment, transactions, totals), reserve.c
- * (memory), objects.c (calls on objects), scan.c. No other file includes lmdb.h. */
+ * (memory), objects.c (calls on objects), garbage.c, scan.c. No other file includes lmdb.h. */
 #ifndef MEMSTORED_STORE_PRIVATE_H
 #define MEMSTORED_STORE_PRIVATE_H
 
@@ -16,7 +16,7 @@ enum totals_row {
     TOTALS_STORE = 1,
 };
 
-#define STORE_FORMAT 1
+#define STORE_FORMAT 2
 
 /* The store's own row: read at start, written with each commit. */
 struct totals {
@@ -29,8 +29,10 @@ struct totals {
     uint64_t last_blob;    /* the last blob id given away */
     int64_t last_modified; /* the last time given away: times never stand still or go back */
     uint64_t buckets;
+    uint64_t garbage; /* blobs without an object that wait to be freed, and their bytes */
+    uint64_t garbage_bytes;
 };
-static_assert(sizeof(struct totals) == 72, "totals");
+static_assert(sizeof(struct totals) == 88, "totals");
 
 /* A row of the buckets table, by id. */
 struct bucket {
@@ -59,9 +61,20 @@ struct reserve {
     uint64_t fence;   /* size of the map while no more memory is to be had; 0: no fence */
     uint64_t last;    /* pages in the file at the start of the transaction */
     uint64_t claimed; /* that its changes may add at most */
+    uint64_t budget;  /* free pages inside the file that it may claim instead; mostly 0 */
 };
 
+/* Key of a row of the garbage table; big-endian, so that rows sort by the transaction. */
+struct garbage_key {
+    uint64_t txn; /* that took the blob out of the index */
+    uint64_t blob;
+};
+static_assert(sizeof(struct garbage_key) == 16, "garbage_key");
+
+#define SCANS_READY 16 /* read transactions kept for scans */
+
 struct store {
+    char *folder;
     MDB_env *env;
     int data_fd; /* LMDB's own */
     size_t page_size;
@@ -74,11 +87,14 @@ struct store {
     MDB_dbi buckets;   /* bucket id -> struct bucket */
     MDB_dbi names;     /* name of a bucket -> bucket id */
     MDB_dbi totals_db; /* enum totals_row -> struct totals */
+    MDB_dbi garbage;   /* transaction, blob id -> size of the blob (garbage.c) */
 
-    MDB_txn *change; /* the running transaction, or NULL */
-    MDB_txn *look;   /* a read transaction, kept to be renewed */
-    bool looking;    /* it is in use */
-    int failed;      /* why the running transaction was dropped, or 0 */
+    MDB_txn *change;              /* the running transaction, or NULL */
+    MDB_txn *look;                /* a read transaction, kept to be renewed */
+    bool looking;                 /* it is in use */
+    bool defers;                  /* freed blobs go to the garbage first */
+    struct garbage_key collected; /* the last row looked at; all 0: begin with the first */
+    int failed;                   /* why the running transaction was dropped, or 0 */
 
     struct totals totals;    /* with the changes of the running transaction */
     struct totals committed; /* without */
@@ -86,6 +102,9 @@ struct store {
     uint64_t changes; /* in the running transaction */
     uint64_t commits;
     size_t scans;
+    /* Clients may take all reader slots that are free; those of the daemon it has from the start.
+     */
+    MDB_txn *scans_ready[SCANS_READY];
     struct reserve reserve;
     uint8_t scratch[RECORD_MAX]; /* one record, while its row moves */
 };
@@ -97,6 +116,10 @@ struct row_key {
     MDB_val val; /* those bytes; the struct must not be copied */
 };
 void row_key_init(struct row_key *row, const struct store_key *key);
+
+/* The read transactions that scans use (scan.c). */
+int store_scan_init(struct store *store);
+void store_scan_finish(struct store *store);
 
 /* The one place where LMDB's codes become ours. */
 int store_error(int code);
@@ -125,10 +148,18 @@ void store_stamp(struct store *store, struct record *record);
 /* Ends the use of the read-only transaction, whose map may change then. */
 void store_stop_looking(struct store *store);
 
+/* garbage.c */
+
+/* No object has the blob any more: frees it, at once or when no reader can be at it. */
+int garbage_add(struct store *store, uint64_t id, uint64_t size);
+
 /* reserve.c */
 
 /* Opens the environment in the folder with memory to begin with. */
 int reserve_open(struct store *store, const char *folder, unsigned flags, unsigned databases);
+
+/* Whether the file has grown so much that a fresh one is worth it. */
+bool reserve_is_worn(struct store *store);
 
 /* Makes sure that a change may add so many pages of values; as store_begin. */
 int reserve_claim(struct store *store, uint64_t value_pages, bool frees);

@@ -120,8 +120,8 @@ static void clear_environment(void)
     static const char *const names[] = {
         "MEMSTORE_SOCKET",      "MEMSTORE_DATA", "MEMSTORE_MAX_SIZE",   "MEMSTORE_MAX_MEMORY",
         "MEMSTORE_SOCKET_MODE", "MEMSTORE_KEEP", "MEMSTORE_ALLOW_DISK", "MEMSTORE_CLIENT_TIMEOUT",
-        "NOTIFY_SOCKET",        "WATCHDOG_USEC", "WATCHDOG_PID",        "LISTEN_FDS",
-        "LISTEN_PID",           "LISTEN_FDNAMES"};
+        "MEMSTORE_DIRECT",      "NOTIFY_SOCKET", "WATCHDOG_USEC",       "WATCHDOG_PID",
+        "LISTEN_FDS",           "LISTEN_PID",    "LISTEN_FDNAMES"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unsetenv(names[i]);
@@ -492,14 +492,46 @@ const char *harness_log(const struct harness_daemon *daemon)
 
 struct memstore *harness_open(const struct harness_daemon *daemon)
 {
+    return harness_open_reads(daemon, MEMSTORE_READS_AUTO);
+}
+
+struct memstore *harness_open_reads(const struct harness_daemon *daemon, enum memstore_reads reads)
+{
     struct memstore_options options = {.size = sizeof(options),
                                        .socket = daemon->socket,
-                                       .timeout_ms = (int)(harness_seconds(30) * 1000)};
+                                       .timeout_ms = (int)(harness_seconds(30) * 1000),
+                                       .reads = reads};
     struct memstore *store = NULL;
     int r = memstore_open(&options, &store);
 
     ck_assert_msg(r == 0, "open: %s", memstore_message());
     return store;
+}
+
+void harness_may_ask(void)
+{
+    const char *reads = getenv("MEMSTORE_READS");
+
+    if (reads && strcmp(reads, "direct") == 0)
+        unsetenv("MEMSTORE_READS");
+}
+
+struct memstore_stats harness_stats(struct memstore *store)
+{
+    struct memstore_stats stats = {0};
+
+    ck_assert_msg(memstore_stats(store, &stats, sizeof(stats)) == 0, "stats: %s",
+                  memstore_message());
+    return stats;
+}
+
+struct memstore_holder *harness_holders(struct memstore *store, size_t *ret_count)
+{
+    struct memstore_holder *holders = NULL;
+    int r = memstore_holders(store, &holders, ret_count, sizeof(*holders));
+
+    ck_assert_msg(r == 0, "holders: %s", memstore_message());
+    return holders;
 }
 
 int harness_connect(const struct harness_daemon *daemon)
@@ -632,19 +664,69 @@ void harness_expect(struct memstore *store, const char *key, const char *value)
     memstore_object_free(object);
 }
 
+/* One word of what harness_fill makes, and the seed of the next. */
+static uint64_t next_word(uint64_t *seed)
+{
+    uint64_t word = *seed += 0x9e3779b97f4a7c15;
+
+    word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9;
+    word = (word ^ (word >> 27)) * 0x94d049bb133111eb;
+    return word ^ (word >> 31);
+}
+
 void harness_fill(void *buffer, size_t size, uint64_t seed)
 {
     uint8_t *bytes = buffer;
 
     for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
-        uint64_t word = seed += 0x9e3779b97f4a7c15;
+        uint64_t word = next_word(&seed);
         size_t rest = size - i;
 
-        word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9;
-        word = (word ^ (word >> 27)) * 0x94d049bb133111eb;
-        word ^= word >> 31;
         memcpy(bytes + i, &word, rest < sizeof(word) ? rest : sizeof(word));
     }
+}
+
+bool harness_is_filled(const void *buffer, size_t size, uint64_t seed)
+{
+    const uint8_t *bytes = buffer;
+
+    for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
+        uint64_t word = next_word(&seed);
+        size_t rest = size - i;
+
+        if (memcmp(bytes + i, &word, rest < sizeof(word) ? rest : sizeof(word)) != 0)
+            return false;
+    }
+    return true;
+}
+
+void harness_put_filled(struct memstore *store, const char *key, size_t size, uint64_t seed)
+{
+    char *bytes = malloc(size + 1);
+    int r;
+
+    ck_assert_ptr_nonnull(bytes);
+    harness_fill(bytes, size, seed);
+    r = memstore_put(store, key, strlen(key), bytes, size, NULL, NULL);
+    ck_assert_msg(r == 0, "put %s: %s", key, memstore_message());
+    free(bytes);
+}
+
+struct memstore_view *harness_view(struct memstore *store, const char *key)
+{
+    struct memstore_view *view = NULL;
+    int r = memstore_view(store, key, strlen(key), &view);
+
+    ck_assert_msg(r == 0, "view %s: %s", key, memstore_message());
+    return view;
+}
+
+bool harness_view_shows(const struct memstore_view *view, size_t size, uint64_t seed)
+{
+    size_t actual;
+    const void *bytes = memstore_view_value(view, &actual);
+
+    return actual == size && harness_is_filled(bytes, size, seed);
 }
 
 void harness_skip(const char *test, const char *why)

@@ -70,8 +70,18 @@ int harness_stop(struct harness_daemon *daemon);
 /* kill -9 and wait. */
 void harness_kill(struct harness_daemon *daemon);
 
-/* A handle on the daemon's store; fails the test if it cannot be had. */
+/* A handle on the daemon's store; fails the test if it cannot be had. harness_open leaves it to
+ * $MEMSTORE_READS how it reads. */
 struct memstore *harness_open(const struct harness_daemon *daemon);
+struct memstore *harness_open_reads(const struct harness_daemon *daemon, enum memstore_reads reads);
+
+/* From here on handles of this test may ask the daemon where they cannot read directly, also in a
+ * run that insists on direct reads. */
+void harness_may_ask(void);
+
+/* The store's stats, and who holds what in it (end with free()). Fail the test if they can't. */
+struct memstore_stats harness_stats(struct memstore *store);
+struct memstore_holder *harness_holders(struct memstore *store, size_t *ret_count);
 
 /* A raw connected stream socket, for tests of the protocol. */
 int harness_connect(const struct harness_daemon *daemon);
@@ -96,6 +106,15 @@ void harness_await(bool (*condition)(void *argument), void *argument, const char
 /* Short forms for text keys and values. */
 void harness_put(struct memstore *store, const char *key, const char *value);
 void harness_expect(struct memstore *store, const char *key, const char *value);
+
+/* Values of any size: the bytes of harness_fill. */
+void harness_put_filled(struct memstore *store, const char *key, size_t size, uint64_t seed);
+bool harness_is_filled(const void *bytes, size_t size, uint64_t seed);
+
+/* A view of an object, which fails the test if there is none. */
+struct memstore_view *harness_view(struct memstore *store, const char *key);
+/* Whether a view shows these bytes. */
+bool harness_view_shows(const struct memstore_view *view, size_t size, uint64_t seed);
 
 /* A whole file as text, malloc'd; "" if it cannot be read. */
 char *harness_read_file(const char *path);

@@ -83,7 +83,7 @@ void body_add(struct body *body, const void *bytes, size_t length);
 void body_add_filler(struct body *body, size_t length);
 
 /* Good bodies; keys are texts here. */
-struct body body_hello(uint16_t oldest, uint16_t newest, const char *bucket);
+struct body body_hello(uint16_t oldest, uint16_t newest, const char *name);
 struct body body_key(const char *key);
 struct body body_put(const char *key, const void *metadata, size_t metadata_length,
                      size_t value_length);

@@ -366,54 +366,109 @@ static bool same_file(int a, int b)
     return left.st_dev == right.st_dev && left.st_ino == right.st_ino;
 }
 
+static int take_one(void)
+{
+    int fd;
+    int r = connection_take_fds(&connection, &fd, 1);
+
+    return r < 0 ? r : fd;
+}
+
 START_TEST(no_descriptor)
 {
     uint8_t bytes[64];
+    int fds[CONNECTION_FDS];
 
     frame_make(bytes, 1, sizeof(bytes));
     peer_write(bytes, sizeof(bytes));
     ck_assert_int_eq(connection_receive(&connection), (int)sizeof(bytes));
-    ck_assert_int_eq(connection_take_fd(&connection), -EBADF);
+    ck_assert_int_eq(take_one(), -EBADF);
+    ck_assert_int_eq(connection_take_fds(&connection, fds, 2), -EBADF);
 }
 END_TEST
 
-START_TEST(one_descriptor)
+/* ret_fds is written only on success. */
+START_TEST(as_many_descriptors_as_are_expected)
+{
+    int files[CONNECTION_FDS] = {0};
+    int fds[CONNECTION_FDS] = {0};
+    uint8_t bytes[64];
+    int before;
+
+    for (size_t i = 0; i < CONNECTION_FDS; i++)
+        files[i] = memfd_create("test", MFD_CLOEXEC);
+    before = open_descriptors();
+    frame_make(bytes, 1, sizeof(bytes));
+    peer_write_with_fds(bytes, sizeof(bytes), files, (size_t)_i);
+    ck_assert_int_eq(connection_receive(&connection), (int)sizeof(bytes));
+    ck_assert_int_eq(open_descriptors(), before + _i);
+    ck_assert_int_eq(connection_take_fds(&connection, fds, (size_t)_i), 0);
+    for (int i = 0; i < _i; i++) {
+        ck_assert_int_ne(fds[i], files[i]);
+        ck_assert(same_file(fds[i], files[i])); /* in their order */
+        ck_assert_int_eq(fcntl(fds[i], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+        close(fds[i]);
+    }
+    ck_assert_int_eq(take_one(), -EBADF); /* they are taken once */
+    ck_assert_int_eq(open_descriptors(), before);
+    for (size_t i = 0; i < CONNECTION_FDS; i++)
+        close(files[i]);
+}
+END_TEST
+
+/* Some came, but not enough: they are closed, and the next ones count from zero. */
+START_TEST(fewer_descriptors_than_expected)
 {
     int memory = memfd_create("test", MFD_CLOEXEC);
     int before = open_descriptors();
+    int fds[CONNECTION_FDS] = {-7, -7};
     int fd;
 
     peer_write_frame_with_fds(1, memory, 1);
-    fd = connection_take_fd(&connection);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_ne(fd, memory);
-    ck_assert(same_file(fd, memory));
-    ck_assert_int_eq(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-    ck_assert_int_eq(connection_take_fd(&connection), -EBADF);
-    close(fd);
+    ck_assert_int_eq(connection_take_fds(&connection, fds, 2), -EBADF);
+    ck_assert_int_eq(fds[0], -7);
     ck_assert_int_eq(open_descriptors(), before);
+    peer_write_frame_with_fds(2, memory, 1);
+    fd = take_one();
+    ck_assert_int_ge(fd, 0);
+    close(fd);
     close(memory);
 }
 END_TEST
 
 static const size_t too_many[] = {2, 3, 4, 5, 100};
 
-START_TEST(more_than_one_descriptor)
+START_TEST(more_descriptors_than_expected)
 {
     int memory = memfd_create("test", MFD_CLOEXEC);
     int before = open_descriptors();
     int fd;
 
     peer_write_frame_with_fds(1, memory, too_many[_i]);
-    ck_assert_int_le(open_descriptors(), before + 1);
-    ck_assert_int_eq(connection_take_fd(&connection), -E2BIG);
+    ck_assert_int_le(open_descriptors(), before + CONNECTION_FDS);
+    ck_assert_int_eq(take_one(), -E2BIG);
     ck_assert_int_eq(open_descriptors(), before);
-    ck_assert_int_eq(connection_take_fd(&connection), -EBADF);
+    ck_assert_int_eq(take_one(), -EBADF);
     /* That is over: the next one counts. */
     peer_write_frame_with_fds(2, memory, 1);
-    fd = connection_take_fd(&connection);
+    fd = take_one();
     ck_assert_int_ge(fd, 0);
     close(fd);
+    close(memory);
+}
+END_TEST
+
+static const size_t beyond_all_room[] = {3, 4, 5, 100};
+
+START_TEST(more_descriptors_than_there_is_room_for)
+{
+    int memory = memfd_create("test", MFD_CLOEXEC);
+    int before = open_descriptors();
+    int fds[CONNECTION_FDS];
+
+    peer_write_frame_with_fds(1, memory, beyond_all_room[_i]);
+    ck_assert_int_eq(connection_take_fds(&connection, fds, CONNECTION_FDS), -E2BIG);
+    ck_assert_int_eq(open_descriptors(), before);
     close(memory);
 }
 END_TEST
@@ -425,8 +480,8 @@ START_TEST(descriptors_one_after_the_other)
 
     for (uint64_t i = 0; i < 100; i++)
         peer_write_frame_with_fds(i, memory, 1);
-    ck_assert_int_le(open_descriptors(), before + 1);
-    ck_assert_int_eq(connection_take_fd(&connection), -E2BIG);
+    ck_assert_int_le(open_descriptors(), before + CONNECTION_FDS);
+    ck_assert_int_eq(take_one(), -E2BIG);
     ck_assert_int_eq(open_descriptors(), before);
     close(memory);
 }
@@ -444,8 +499,8 @@ START_TEST(descriptor_without_room)
     limit.rlim_cur = (rlim_t)lowest_free;
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     peer_write_frame_with_fds(1, memory, 1);
-    ck_assert_int_eq(connection_take_fd(&connection), -E2BIG);
-    ck_assert_int_eq(connection_take_fd(&connection), -EBADF);
+    ck_assert_int_eq(take_one(), -EMFILE);
+    ck_assert_int_eq(take_one(), -EBADF);
     close(memory);
 }
 END_TEST
@@ -455,37 +510,41 @@ START_TEST(finish_closes_what_was_not_taken)
     int memory = memfd_create("test", MFD_CLOEXEC);
     int before = open_descriptors();
 
-    peer_write_frame_with_fds(1, memory, 1);
-    ck_assert_int_eq(open_descriptors(), before + 1);
+    peer_write_frame_with_fds(1, memory, CONNECTION_FDS);
+    ck_assert_int_eq(open_descriptors(), before + CONNECTION_FDS);
     connection_finish(&connection);
     ck_assert_int_eq(open_descriptors(), before - 1); /* the socket went too */
     close(memory);
 }
 END_TEST
 
-START_TEST(descriptor_goes_with_the_first_byte_and_once)
+/* Those that pass stay their owner's, and go once. */
+START_TEST(descriptors_go_with_the_first_byte_and_once)
 {
+    const size_t count = (size_t)_i;
     int memory = memfd_create("test", MFD_CLOEXEC);
     struct connection other;
-    struct frame frame;
-    int fd;
+    int fds[CONNECTION_FDS];
 
     connection_init(&other, peer);
     queue(1, 32);
     queue(2, 50);
-    connection.passing_fd = memory;
+    connection.passing_fds[0] = memory;
+    connection.passing_fds[1] = connection.fd;
+    connection.passing = count;
     ck_assert_int_eq(connection_send(&connection), 0);
-    ck_assert_int_eq(connection.passing_fd, -1);
+    ck_assert_uint_eq(connection.passing, 0);
+    ck_assert_int_ge(fcntl(memory, F_GETFD), 0);
     ck_assert_int_eq(connection_receive(&other), 82);
-    fd = connection_take_fd(&other);
-    ck_assert_int_ge(fd, 0);
-    ck_assert(same_file(fd, memory));
-    ck_assert_int_eq(connection_next(&other, &frame), 1);
+    ck_assert_int_eq(connection_take_fds(&other, fds, count), 0);
+    ck_assert(same_file(fds[0], memory));
+    ck_assert(count == 1 || same_file(fds[1], connection.fd));
     queue(3, 32);
     ck_assert_int_eq(connection_send(&connection), 0);
     ck_assert_int_eq(connection_receive(&other), 32);
-    ck_assert_int_eq(connection_take_fd(&other), -EBADF);
-    close(fd);
+    ck_assert_uint_eq(other.received, 0);
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
     close(memory);
     connection_finish(&other);
     peer = -1;
@@ -518,13 +577,17 @@ int main(void)
     suite_add_tcase(suite, sending);
     tcase_add_checked_fixture(descriptors, setup, teardown);
     tcase_add_test(descriptors, no_descriptor);
-    tcase_add_test(descriptors, one_descriptor);
-    tcase_add_loop_test(descriptors, more_than_one_descriptor, 0,
+    tcase_add_loop_test(descriptors, as_many_descriptors_as_are_expected, 1, CONNECTION_FDS + 1);
+    tcase_add_test(descriptors, fewer_descriptors_than_expected);
+    tcase_add_loop_test(descriptors, more_descriptors_than_expected, 0,
                         sizeof(too_many) / sizeof(too_many[0]));
+    tcase_add_loop_test(descriptors, more_descriptors_than_there_is_room_for, 0,
+                        sizeof(beyond_all_room) / sizeof(beyond_all_room[0]));
     tcase_add_test(descriptors, descriptors_one_after_the_other);
     tcase_add_test(descriptors, descriptor_without_room);
     tcase_add_test(descriptors, finish_closes_what_was_not_taken);
-    tcase_add_test(descriptors, descriptor_goes_with_the_first_byte_and_once);
+    tcase_add_loop_test(descriptors, descriptors_go_with_the_first_byte_and_once, 1,
+                        CONNECTION_FDS + 1);
     suite_add_tcase(suite, descriptors);
     return harness_main(suite);
 }

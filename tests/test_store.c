@@ -433,6 +433,89 @@ START_TEST(memory_used_up_in_groups)
 }
 END_TEST
 
+static void remove_all(int count, size_t size)
+{
+    char key[32];
+
+    /* In an order that leaves pages free here and there: 7919 is prime to any count below it. */
+    for (int i = 0; i < count; i++) {
+        snprintf(key, sizeof(key), "%zu/%d", size, (int)((long)i * 7919 % count));
+        ck_assert_int_eq(remove_key(key), 0);
+        ck_assert_int_eq(store_commit(store), 0);
+    }
+}
+
+START_TEST(emptied_store_has_room_in_one_piece)
+{
+    struct store_status before;
+    int count;
+
+    open_store(STORE_NO_LIMIT, 24 * MIB);
+    count = fill(1000, 1000000);
+    remove_all(count, 1000);
+    before = status_now();
+    ck_assert_uint_eq(before.objects, 0);
+    if (put("large", 8 * MIB) == -ENOSPC) {
+        ck_assert_int_eq(store_renew(store), 1);
+        ck_assert_int_eq(put("large", 8 * MIB), 0);
+    }
+    expect_value("large", 8 * MIB);
+    expect_counters_exact();
+    ck_assert_uint_gt(status_now().version, before.version);
+    ck_assert_mem_eq(status_now().id, before.id, STORE_ID_BYTES);
+    store_close(store);
+    open_store(STORE_NO_LIMIT, 24 * MIB);
+    expect_value("large", 8 * MIB);
+}
+END_TEST
+
+START_TEST(store_with_objects_is_not_renewed)
+{
+    open_store(STORE_NO_LIMIT, 24 * MIB);
+    ck_assert_int_eq(store_renew(store), 0);
+    fill(100000, 1000);
+    ck_assert_int_eq(store_renew(store), 0);
+    expect_counters_exact();
+    expect_value("100000/0", 100000);
+}
+END_TEST
+
+START_TEST(large_store_can_be_emptied_with_less_memory)
+{
+    int count;
+
+    open_store(STORE_NO_LIMIT, 20 * MIB);
+    count = fill(3000, 1000000);
+    store_close(store);
+    open_store(100, 4 * MIB);
+    ck_assert_int_eq(put("one more", 3000), -EDQUOT);
+    remove_all(count, 3000);
+    expect_counters_exact();
+    ck_assert_uint_eq(status_now().objects, 0);
+    ck_assert_int_eq(put("fits", 100), 0);
+}
+END_TEST
+
+START_TEST(changes_go_in_groups_after_it_was_full)
+{
+    uint64_t commits;
+    char key[32];
+    int count;
+
+    open_store(STORE_NO_LIMIT, 24 * MIB);
+    count = fill(1500, 1000000);
+    remove_all(count, 1500);
+    commits = status_now().commits;
+    for (int i = 0; i < 1000; i++) {
+        snprintf(key, sizeof(key), "%d", i);
+        ck_assert_int_eq(put(key, 100), 0);
+    }
+    ck_assert_int_eq(store_commit(store), 0);
+    ck_assert_uint_lt(status_now().commits - commits, 100);
+    expect_counters_exact();
+}
+END_TEST
+
 START_TEST(scan_is_a_snapshot_in_order)
 {
     struct store_key images = key_of("im"), after = key_of("images/b"), none = key_of("zz");
@@ -537,6 +620,10 @@ int main(void)
     tcase_add_test(tcase, memory_used_up_by_pages);
     tcase_add_test(tcase, memory_used_up_by_large_values);
     tcase_add_test(tcase, memory_used_up_in_groups);
+    tcase_add_test(tcase, emptied_store_has_room_in_one_piece);
+    tcase_add_test(tcase, store_with_objects_is_not_renewed);
+    tcase_add_test(tcase, large_store_can_be_emptied_with_less_memory);
+    tcase_add_test(tcase, changes_go_in_groups_after_it_was_full);
     tcase_add_test(tcase, scan_is_a_snapshot_in_order);
     tcase_add_test(tcase, scan_waits_for_no_memory);
     tcase_add_test(tcase, damage_is_noticed);

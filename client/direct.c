@@ -1,0 +1,543 @@
+#include "direct.h"
+
+#include "common/pins.h"
+#include "deadline.h"
+#include "fork.h"
+#include "handle.h"
+#include "message.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* How often a read looks whether the daemon is still there. */
+#define CHECK_INTERVAL (10 * INT64_C(1000000)) /* nanoseconds */
+
+/* When to try again to get a session after it was not to be had. */
+#define RETRY_INTERVAL NANOSECONDS
+
+/* A session of a fork's child is made within this time, or not. */
+#define HEIR_TIMEOUT 2000 /* milliseconds */
+
+struct direct {
+    _Atomic unsigned users; /* the handle, its reads, and each pin */
+    _Atomic unsigned pinned;
+    unsigned generation; /* the process that it belongs to */
+    struct channel channel;
+    struct pin_table *pins;
+    struct environment *environment;
+    _Atomic int64_t checked; /* when it was last looked whether the daemon is there */
+    _Atomic bool broken;     /* it is not */
+    bool keeps;              /* a fork's child relies on our pins: they stay */
+    struct direct *heir;     /* the child's, while a fork is under way */
+    struct direct *next;     /* in the list of all */
+    char *socket, *bucket;
+};
+
+/* All sessions of the process, for fork. */
+static pthread_mutex_t sessions_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct direct *sessions;
+
+static int64_t coarse_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec * NANOSECONDS + now.tv_nsec;
+}
+
+/* ---- sessions ---- */
+
+static int session_map_pins(struct direct *session, int fd)
+{
+    void *map = mmap(NULL, PIN_TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    if (map == MAP_FAILED)
+        return -errno;
+    session->pins = map;
+    atomic_store(&session->pins->pid, (uint32_t)getpid());
+    return 0;
+}
+
+/* Asks the daemon for the folder and the pin table. */
+static int session_start(struct direct *session, bool with_environment, int64_t deadline)
+{
+    struct direct_answer direct;
+    struct answer answer;
+    int fds[CONNECTION_FDS];
+    int r = channel_connect_direct(&session->channel, deadline, &answer);
+
+    if (r < 0)
+        return r;
+    if (answer.status < 0)
+        return channel_done(&session->channel, &answer, answer.status);
+    if (answer.frame.body_length != sizeof(direct) ||
+        connection_take_fds(&session->channel.connection, fds, 2) < 0)
+        return channel_done(&session->channel, &answer, -EPROTO);
+    memcpy(&direct, answer.frame.body, sizeof(direct));
+    r = session_map_pins(session, fds[1]);
+    if (r == 0 && with_environment)
+        r = environment_open(fds[0], direct.map_size, &session->environment);
+    close(fds[0]);
+    close(fds[1]);
+    return channel_done(&session->channel, &answer, r);
+}
+
+static void session_destroy(struct direct *session)
+{
+    channel_reset(&session->channel);
+    if (session->pins)
+        munmap(session->pins, PIN_TABLE_SIZE);
+    environment_close(session->environment);
+    free(session->socket);
+    free(session->bucket);
+    free(session);
+}
+
+static int session_create(const char *socket, const char *bucket, bool with_environment,
+                          int64_t deadline, struct direct **ret_session)
+{
+    struct direct *session = calloc(1, sizeof(*session));
+    int r = -ENOMEM;
+
+    if (!session)
+        return -ENOMEM;
+    session->users = 1;
+    session->generation = fork_generation();
+    session->socket = strdup(socket);
+    session->bucket = strdup(bucket);
+    channel_init(&session->channel, session->socket, session->bucket);
+    if (session->socket && session->bucket)
+        r = session_start(session, with_environment, deadline);
+    if (r < 0) {
+        session_destroy(session);
+        return r;
+    }
+    session->checked = coarse_now();
+    *ret_session = session;
+    return 0;
+}
+
+static void session_drop(struct direct *session)
+{
+    struct direct **place = &sessions;
+
+    if (!session || atomic_fetch_sub(&session->users, 1) > 1)
+        return;
+    pthread_mutex_lock(&sessions_mutex);
+    while (*place && *place != session)
+        place = &(*place)->next;
+    if (*place)
+        *place = session->next;
+    pthread_mutex_unlock(&sessions_mutex);
+    session_destroy(session);
+}
+
+/* Whether what is mapped is still the store, as far as can be told without a round trip. */
+static bool session_is_current(struct direct *session)
+{
+    struct pollfd hangup = {.fd = session->channel.connection.fd, .events = POLLIN};
+    int64_t now;
+
+    if (atomic_load_explicit(&session->pins->stopped, memory_order_relaxed) ||
+        atomic_load_explicit(&session->broken, memory_order_relaxed))
+        return false;
+    now = coarse_now();
+    if (now - atomic_load_explicit(&session->checked, memory_order_relaxed) < CHECK_INTERVAL)
+        return true;
+    atomic_store_explicit(&session->checked, now, memory_order_relaxed);
+    /* The daemon says nothing on this connection: whatever comes is its end. */
+    if (poll(&hangup, 1, 0) > 0)
+        atomic_store(&session->broken, true);
+    return !atomic_load(&session->broken);
+}
+
+/* ---- fork ---- */
+
+/* A child's session with the same pins, made by its parent while these still hold. */
+static void session_make_heir(struct direct *session)
+{
+    struct direct *heir;
+    int r =
+        session_create(session->socket, session->bucket, false, deadline_in(HEIR_TIMEOUT), &heir);
+
+    if (r < 0) {
+        session->keeps = true; /* then ours have to do for both */
+        return;
+    }
+    for (size_t i = 0; i < PIN_SLOTS; i++)
+        atomic_store(&heir->pins->slots[i], atomic_load(&session->pins->slots[i]));
+    session->heir = heir;
+}
+
+void direct_before_fork(void)
+{
+    pthread_mutex_lock(&sessions_mutex);
+    for (struct direct *session = sessions; session; session = session->next) {
+        if (atomic_load(&session->pinned) > 0 && session->generation == fork_generation())
+            session_make_heir(session);
+    }
+    environment_lock();
+}
+
+void direct_after_fork_in_parent(void)
+{
+    for (struct direct *session = sessions; session; session = session->next) {
+        struct direct *heir = session->heir;
+
+        session->heir = NULL;
+        if (heir)
+            session_destroy(heir);
+    }
+    environment_unlock();
+    pthread_mutex_unlock(&sessions_mutex);
+}
+
+/* The child's views get the heir's table and connection. The map stays; what is closed here is
+ * only the child's copy. */
+static void session_inherit(struct direct *session)
+{
+    struct direct *heir = session->heir;
+    struct pin_table *pins = session->pins;
+    struct channel channel = session->channel;
+
+    session->pins = heir->pins;
+    session->channel = heir->channel;
+    session->channel.socket = session->socket;
+    session->channel.bucket_name = session->bucket;
+    session->generation = fork_generation();
+    atomic_store(&session->pins->pid, (uint32_t)getpid());
+    heir->pins = pins;
+    heir->channel = channel;
+    session->heir = NULL;
+    session_destroy(heir);
+}
+
+void direct_after_fork_in_child(void)
+{
+    for (struct direct *session = sessions; session; session = session->next) {
+        if (session->heir)
+            session_inherit(session);
+        else if (!session->keeps)
+            channel_reset(&session->channel); /* its end is to be the parent's end */
+    }
+    environment_unlock();
+    pthread_mutex_unlock(&sessions_mutex);
+}
+
+/* ---- reads ---- */
+
+static int read_create(struct direct_reads *reads, struct direct *session,
+                       struct direct_read **ret_read)
+{
+    struct direct_read *read = calloc(1, sizeof(*read));
+
+    if (!read)
+        return -ENOMEM;
+    if (reading_create(session->environment, &read->reading) < 0) {
+        free(read);
+        return -EAGAIN;
+    }
+    read->session = session;
+    read->bucket = session->channel.bucket;
+    pthread_mutex_lock(&reads->mutex);
+    read->next = reads->all;
+    reads->all = read;
+    pthread_mutex_unlock(&reads->mutex);
+    *ret_read = read;
+    return 0;
+}
+
+/* Its session's user ends too. */
+static void read_destroy(struct direct_reads *reads, struct direct_read *read)
+{
+    struct direct_read **place = &reads->all;
+
+    if (!read)
+        return;
+    pthread_mutex_lock(&reads->mutex);
+    while (*place != read)
+        place = &(*place)->next;
+    *place = read->next;
+    reads->count += atomic_load(&read->count);
+    pthread_mutex_unlock(&reads->mutex);
+    reading_destroy(&read->reading);
+    session_drop(read->session);
+    free(read);
+}
+
+/* Those that lie ready and are not of the session. */
+static void drop_reads(struct direct_reads *reads, const struct direct *session)
+{
+    for (size_t i = 0; i < STRIPES; i++) {
+        struct direct_read *read = atomic_exchange(&reads->stripes[i].read, NULL);
+        struct direct_read *none = NULL;
+
+        if (read && (read->session != session ||
+                     !atomic_compare_exchange_strong(&reads->stripes[i].read, &none, read)))
+            read_destroy(reads, read);
+    }
+}
+
+/* Where a thread looks, so that each finds its own read again. */
+static struct stripe *own_stripe(struct direct_reads *reads)
+{
+    static _Atomic unsigned threads;
+    static _Thread_local unsigned mine __attribute__((tls_model("initial-exec")));
+
+    if (mine == 0)
+        mine = atomic_fetch_add(&threads, 1) + 1;
+    return &reads->stripes[mine % STRIPES];
+}
+
+/* ---- a handle's session ---- */
+
+void direct_init(struct direct_reads *reads)
+{
+    pthread_mutex_init(&reads->mutex, NULL);
+}
+
+void direct_finish(struct direct_reads *reads)
+{
+    struct direct *session = atomic_exchange(&reads->session, NULL);
+
+    drop_reads(reads, NULL);
+    session_drop(session);
+    pthread_mutex_destroy(&reads->mutex);
+}
+
+void direct_forget(struct direct_reads *reads)
+{
+    direct_init(reads);
+    drop_reads(reads, NULL);
+    session_drop(atomic_exchange(&reads->session, NULL));
+    reads->all = NULL; /* reads of threads that are not in the child */
+    reads->count = 0;
+    atomic_store(&reads->retry, 0);
+    atomic_store(&reads->asked, 0);
+}
+
+uint64_t direct_count(struct direct_reads *reads)
+{
+    uint64_t count;
+
+    pthread_mutex_lock(&reads->mutex);
+    count = reads->count;
+    for (const struct direct_read *read = reads->all; read; read = read->next)
+        count += atomic_load(&read->count);
+    pthread_mutex_unlock(&reads->mutex);
+    return count;
+}
+
+/* The handle's session, if it is of use; the caller is one more user of it. */
+static struct direct *session_use(struct direct_reads *reads)
+{
+    struct direct *session;
+
+    pthread_mutex_lock(&reads->mutex);
+    session = atomic_load(&reads->session);
+    if (session && session_is_current(session))
+        atomic_fetch_add(&session->users, 1);
+    else
+        session = NULL;
+    pthread_mutex_unlock(&reads->mutex);
+    return session;
+}
+
+void direct_suspect(struct direct_reads *reads)
+{
+    struct direct *session;
+
+    pthread_mutex_lock(&reads->mutex);
+    session = atomic_load(&reads->session);
+    if (session)
+        atomic_store_explicit(&session->checked, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&reads->mutex);
+}
+
+static void session_replace(struct direct_reads *reads, struct direct *session)
+{
+    struct direct *old;
+
+    pthread_mutex_lock(&sessions_mutex);
+    session->next = sessions;
+    sessions = session;
+    pthread_mutex_unlock(&sessions_mutex);
+    pthread_mutex_lock(&reads->mutex);
+    old = atomic_exchange(&reads->session, session);
+    pthread_mutex_unlock(&reads->mutex);
+    /* The memory of a store that is gone is kept by whoever has it mapped. */
+    drop_reads(reads, session);
+    session_drop(old);
+}
+
+/* In the caller's turn: another thread may have been faster. */
+static int session_renew(struct memstore *store, int64_t deadline, struct direct **ret_session)
+{
+    struct direct *session = session_use(&store->direct);
+    int r;
+
+    if (!session) {
+        r = session_create(store->socket, store->bucket, true, deadline, &session);
+        if (r < 0) {
+            atomic_store(&store->direct.retry, coarse_now() + RETRY_INTERVAL);
+            return r;
+        }
+        session_replace(&store->direct, session);
+        session = session_use(&store->direct);
+    }
+    *ret_session = session;
+    return session ? 0 : -EAGAIN;
+}
+
+/* -ETIMEDOUT: the time of the call is over, and the message is set. */
+static int session_get(struct memstore *store, struct direct **ret_session)
+{
+    struct direct *session = session_use(&store->direct);
+    int64_t deadline;
+    int r;
+
+    *ret_session = session;
+    if (session)
+        return 0;
+    if (coarse_now() < atomic_load(&store->direct.retry))
+        return -EAGAIN;
+    deadline = deadline_in(store->timeout);
+    r = handle_take_turn(store, deadline);
+    if (r < 0)
+        return r;
+    r = session_renew(store, deadline, ret_session);
+    turns_pass(&store->turns);
+    return r;
+}
+
+/* ---- begin and end ---- */
+
+static int ask_instead(struct memstore *store)
+{
+    if (store->reads == MEMSTORE_READS_DIRECT) {
+        message_fail(-EOPNOTSUPP, "the store of memstored at %s cannot be read directly",
+                     store->socket);
+        return -EOPNOTSUPP;
+    }
+    atomic_fetch_add_explicit(&store->direct.asked, 1, memory_order_relaxed);
+    return -EAGAIN;
+}
+
+/* No read lay ready, or only one of a session that is over. */
+static int begin_anew(struct memstore *store, struct direct_read **ret_read)
+{
+    struct direct *session;
+    int r = session_get(store, &session);
+
+    if (r == -ETIMEDOUT)
+        return r;
+    if (r < 0)
+        return ask_instead(store);
+    if (read_create(&store->direct, session, ret_read) < 0) {
+        session_drop(session);
+        return ask_instead(store);
+    }
+    return 0;
+}
+
+static void count_read(struct direct_read *read)
+{
+    uint64_t count = atomic_load_explicit(&read->count, memory_order_relaxed);
+
+    atomic_store_explicit(&read->count, count + 1, memory_order_relaxed);
+    read->ended = false;
+}
+
+int direct_begin(struct memstore *store, struct direct_read **ret_read)
+{
+    struct direct_read *read;
+    int r = 0;
+
+    if (store->reads == MEMSTORE_READS_SOCKET)
+        return ask_instead(store);
+    handle_adopt_if_forked(store);
+    read = atomic_exchange_explicit(&own_stripe(&store->direct)->read, NULL, memory_order_acquire);
+    if (!read || !session_is_current(read->session) || reading_begin(&read->reading) < 0) {
+        read_destroy(&store->direct, read);
+        r = begin_anew(store, &read);
+        if (r < 0)
+            return r;
+    }
+    count_read(read);
+    *ret_read = read;
+    return 0;
+}
+
+void direct_end_snapshot(struct direct_read *read)
+{
+    if (!read->ended)
+        reading_end(&read->reading);
+    read->ended = true;
+}
+
+void direct_end(struct memstore *store, struct direct_read *read)
+{
+    struct direct_read *none = NULL;
+
+    direct_end_snapshot(read);
+    if (read->session != atomic_load_explicit(&store->direct.session, memory_order_acquire) ||
+        !atomic_compare_exchange_strong(&own_stripe(&store->direct)->read, &none, read))
+        read_destroy(&store->direct, read);
+}
+
+bool direct_is_final(int result)
+{
+    switch (result) {
+    case -ENOENT:
+    case -ERANGE:
+    case -ENOMEM:
+    case -EOPNOTSUPP:
+    case -ETIMEDOUT:
+        return true;
+    default:
+        return result >= 0;
+    }
+}
+
+/* ---- pins ---- */
+
+int direct_pin(struct direct_read *read, uint64_t blob, struct pin *ret_pin)
+{
+    struct direct *session = read->session;
+    unsigned first = (unsigned)((uintptr_t)read / 64 % PIN_SLOTS); /* threads begin apart */
+
+    for (unsigned i = 0; i < PIN_SLOTS; i++) {
+        unsigned slot = (first + i) % PIN_SLOTS;
+        uint64_t none = 0;
+
+        if (atomic_load_explicit(&session->pins->slots[slot], memory_order_relaxed) == 0 &&
+            atomic_compare_exchange_strong(&session->pins->slots[slot], &none, blob)) {
+            /* The daemon must see the pin no later than the end of the snapshot. */
+            atomic_thread_fence(memory_order_seq_cst);
+            atomic_fetch_add(&session->users, 1);
+            atomic_fetch_add(&session->pinned, 1);
+            *ret_pin = (struct pin){.session = session, .slot = slot};
+            return 0;
+        }
+    }
+    return -ENOSPC;
+}
+
+void direct_unpin(struct pin *pin)
+{
+    struct direct *session = pin->session;
+
+    if (!session)
+        return;
+    if (!session->keeps)
+        atomic_store(&session->pins->slots[pin->slot], 0);
+    atomic_fetch_sub(&session->pinned, 1);
+    session_drop(session);
+    pin->session = NULL;
+}

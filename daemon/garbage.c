@@ -1,0 +1,225 @@
+/*
+ * Blobs that no object has any more, while somebody may still read them in place: each has a row in
+ * the garbage table until it can be freed (pins.h). The table is in the store so that a daemon
+ * that starts again after a crash goes on where the last one was.
+ */
+#include "store_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows visited in one call, so that a call stays short. */
+#define SHARE 1024
+
+static int free_blob(struct store *store, uint64_t id)
+{
+    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
+    int r = store_error(mdb_del(store->change, store->blobs, &key, NULL));
+
+    return r == -ENOENT ? -EUCLEAN : r;
+}
+
+int garbage_add(struct store *store, uint64_t id, uint64_t size)
+{
+    struct garbage_key row = {.txn = __builtin_bswap64(mdb_txn_id(store->change)),
+                              .blob = __builtin_bswap64(id)};
+    MDB_val key = {.mv_data = &row, .mv_size = sizeof(row)};
+    MDB_val data = {.mv_data = &size, .mv_size = sizeof(size)};
+    int r;
+
+    if (!store->defers)
+        return free_blob(store, id);
+    r = store_error(mdb_put(store->change, store->garbage, &key, &data, 0));
+    if (r < 0)
+        return r;
+    store->totals.garbage++;
+    store->totals.garbage_bytes += size;
+    return 0;
+}
+
+void store_defer_frees(struct store *store, bool defer)
+{
+    store->defers = defer;
+}
+
+/* ---- readers ---- */
+
+struct reader_walk {
+    void (*visit)(void *context, pid_t pid, uint64_t txn);
+    void *context;
+};
+
+/* A line of mdb_reader_list: process id, thread, transaction or "-". */
+static int visit_line(const char *line, void *context)
+{
+    const struct reader_walk *walk = context;
+    unsigned long long txn;
+    int pid;
+
+    if (sscanf(line, "%d %*s %llu", &pid, &txn) == 2)
+        walk->visit(walk->context, pid, txn);
+    return 0;
+}
+
+void store_readers(struct store *store, void (*visit)(void *context, pid_t pid, uint64_t txn),
+                   void *context)
+{
+    struct reader_walk walk = {.visit = visit, .context = context};
+
+    mdb_reader_list(store->env, visit_line, &walk);
+}
+
+void store_check_readers(struct store *store)
+{
+    int dead;
+
+    mdb_reader_check(store->env, &dead);
+}
+
+static void note_oldest(void *context, pid_t pid, uint64_t txn)
+{
+    uint64_t *oldest = context;
+
+    (void)pid;
+    if (txn < *oldest)
+        *oldest = txn;
+}
+
+uint64_t store_oldest_reader(struct store *store)
+{
+    uint64_t oldest = UINT64_MAX;
+
+    store_readers(store, note_oldest, &oldest);
+    return oldest;
+}
+
+/* ---- collecting ---- */
+
+int store_compare_blobs(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+/* Frees one row's blob. The cursor stands on the row. */
+static int collect_row(struct store *store, MDB_cursor *cursor, uint64_t blob, const MDB_val *data)
+{
+    uint64_t size;
+    int r;
+
+    if (data->mv_size != sizeof(size))
+        return -EUCLEAN;
+    memcpy(&size, data->mv_data, sizeof(size));
+    r = store_error(mdb_cursor_del(cursor, 0));
+    if (r == 0)
+        r = free_blob(store, blob);
+    if (r < 0)
+        return r;
+    store->totals.garbage--;
+    store->totals.garbage_bytes -= size;
+    return 1;
+}
+
+/* Goes on behind the rows of the last call: those that are pinned must not hide the others. */
+static int collect_first(struct store *store, MDB_cursor *cursor, MDB_val *key, MDB_val *data)
+{
+    *key = (MDB_val){.mv_data = &store->collected, .mv_size = sizeof(store->collected)};
+    return store_error(mdb_cursor_get(cursor, key, data, MDB_SET_RANGE));
+}
+
+/* Returns how many were freed. */
+static int collect_rows(struct store *store, MDB_cursor *cursor, uint64_t oldest,
+                        const uint64_t *pinned, size_t count)
+{
+    struct garbage_key row;
+    MDB_val key, data;
+    int freed = 0;
+    int r = collect_first(store, cursor, &key, &data);
+
+    store->collected = (struct garbage_key){0};
+    for (int i = 0; r == 0; i++) {
+        uint64_t blob;
+
+        if (key.mv_size != sizeof(row))
+            return -EUCLEAN;
+        memcpy(&row, key.mv_data, sizeof(row));
+        if (i == SHARE) {
+            store->collected = row;
+            return freed;
+        }
+        blob = __builtin_bswap64(row.blob);
+        if (__builtin_bswap64(row.txn) > oldest)
+            return freed; /* a snapshot may still lead to it, and to all behind it */
+        if (count == 0 || !bsearch(&blob, pinned, count, sizeof(blob), store_compare_blobs)) {
+            r = collect_row(store, cursor, blob, &data);
+            if (r < 0)
+                return r;
+            freed += r;
+        }
+        r = store_error(mdb_cursor_get(cursor, &key, &data, MDB_NEXT));
+    }
+    return r < 0 && r != -ENOENT ? r : freed;
+}
+
+int store_collect(struct store *store, uint64_t oldest, uint64_t *pinned, size_t count)
+{
+    MDB_cursor *cursor;
+    int r;
+
+    if (store->totals.garbage == 0)
+        return 0;
+    if (count > 0)
+        qsort(pinned, count, sizeof(*pinned), store_compare_blobs);
+    r = store_begin(store, 0, true);
+    if (r < 0)
+        return r;
+    r = store_error(mdb_cursor_open(store->change, store->garbage, &cursor));
+    if (r == 0) {
+        r = collect_rows(store, cursor, oldest, pinned, count);
+        mdb_cursor_close(cursor);
+    }
+    if (r < 0 || (r == 0 && store->changes == 1))
+        return store_drop(store, r);
+    return r;
+}
+
+bool store_collects_on(const struct store *store)
+{
+    return store->collected.blob != 0;
+}
+
+int store_settle(struct store *store)
+{
+    return store_begin(store, 0, true);
+}
+
+uint64_t store_garbage(const struct store *store)
+{
+    return store->totals.garbage;
+}
+
+uint64_t store_last_commit(struct store *store)
+{
+    MDB_envinfo info;
+
+    mdb_env_info(store->env, &info);
+    return info.me_last_txnid;
+}
+
+int store_blob_size(struct store *store, uint64_t id, uint64_t *ret_size)
+{
+    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
+    MDB_val data;
+    MDB_txn *txn;
+    int r = store_reader(store, &txn);
+
+    if (r == 0)
+        r = store_error(mdb_get(txn, store->blobs, &key, &data));
+    if (r == 0)
+        *ret_size = data.mv_size;
+    return r;
+}

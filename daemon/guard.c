@@ -1,0 +1,39 @@
+#include "guard.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+
+/* Set while a copy is under way; the daemon copies in one thread. */
+static volatile sig_atomic_t copying;
+static sigjmp_buf escape;
+
+static void on_fault(int signal_number)
+{
+    if (copying)
+        siglongjmp(escape, 1);
+    /* A fault of our own: ends the process the usual way, when the instruction runs again. */
+    signal(signal_number, SIG_DFL);
+}
+
+int guard_start(void)
+{
+    struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
+
+    return sigaction(SIGBUS, &action, NULL) < 0 ? -errno : 0;
+}
+
+int guard_copy(void *to, const void *from, size_t size)
+{
+    if (size == 0)
+        return 0;
+    if (sigsetjmp(escape, 0) != 0) {
+        copying = 0;
+        return -EFAULT;
+    }
+    copying = 1;
+    memcpy(to, from, size);
+    copying = 0;
+    return 0;
+}
