@@ -1,0 +1,44 @@
+/* Keys and values that all contestants are given alike. */
+#ifndef BENCH_KEYS_H
+#define BENCH_KEYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define KEY_BYTES 16
+#define SMALL 128U          /* bytes of the objects that a store is filled with */
+#define LARGEST (16U << 20) /* bytes of the largest value */
+
+struct key {
+    char bytes[KEY_BYTES];
+};
+
+/* Keys in the order in which they are used, again and again. */
+struct keys {
+    struct key *list;
+    size_t count;
+};
+
+/* The key of one of the small objects. Neighbours by number are not neighbours by key. */
+struct key key_of_object(uint64_t number);
+
+/* A key that differs from the given one only: the target of copies and moves. */
+struct key key_twin(const struct key *key);
+
+/* Keys of `objects` small objects, at random, as many as it takes to touch most of a large store.
+ * Give them back with keys_finish. */
+struct keys keys_of_objects(uint64_t objects);
+
+/* Keys of a set of objects of one size: many small ones, few large ones. `set` tells sets of one
+ * size apart. */
+struct keys keys_of_size(char set, uint32_t size);
+
+void keys_finish(struct keys *keys);
+
+/* The next number of a sequence that is the same in every run; the state is not to be 0. */
+uint64_t keys_random(uint64_t *state);
+
+/* LARGEST bytes to store parts of. */
+const char *keys_value(void);
+
+#endif

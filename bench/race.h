@@ -1,0 +1,40 @@
+/*
+ * Contestants take turns: in every round each is given a slice of time, in another order each time,
+ * so that whatever else the machine does, and whatever one leaves behind for the next, meets all of
+ * them alike.
+ */
+#ifndef BENCH_RACE_H
+#define BENCH_RACE_H
+
+#include "bench/results.h"
+
+#define ENTRIES_MAX 256
+
+struct entry {
+    struct result *result;
+    operation *before, *call, *after;
+    void *connection;
+    const struct keys *keys;
+    size_t next;    /* key */
+    uint64_t chunk; /* calls that are timed together */
+};
+
+struct race {
+    void *connections[SUBJECT_COUNT];
+    struct entry entries[ENTRIES_MAX];
+    size_t count;
+};
+
+/* Opens a connection to each subject that is present. */
+void race_open(struct race *race, bool writes);
+void race_close(struct race *race);
+
+/* Lets all that have the row's call take part in it. */
+void race_add(struct race *race, const struct row *row, const struct keys *keys);
+
+/* Stores a set of objects with each of them. */
+void race_store(struct race *race, const struct keys *keys, uint32_t size);
+
+void race_run(struct race *race);
+
+#endif

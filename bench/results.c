@@ -1,0 +1,135 @@
+#include "bench/results.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RESULTS_MAX 1024
+
+static struct result results[RESULTS_MAX];
+static size_t result_count;
+static size_t row_firsts[RESULTS_MAX]; /* the first result of each row */
+static size_t row_count;
+
+static bool is_same(const struct row *a, const struct row *b)
+{
+    return a->call == b->call && a->size == b->size && a->objects == b->objects &&
+           a->processes == b->processes && a->writer == b->writer && a->per_cpu == b->per_cpu;
+}
+
+static struct result *find(const struct row *row, int subject)
+{
+    for (size_t i = 0; i < result_count; i++)
+        if (results[i].subject == subject && is_same(&results[i].row, row))
+            return &results[i];
+    return NULL;
+}
+
+static bool is_known(const struct row *row)
+{
+    for (size_t i = 0; i < row_count; i++)
+        if (is_same(&results[row_firsts[i]].row, row))
+            return true;
+    return false;
+}
+
+struct result *results_at(const struct row *row, int subject)
+{
+    struct result *result = find(row, subject);
+
+    if (result)
+        return result;
+    if (result_count == RESULTS_MAX)
+        run_fail("too many results");
+    if (!is_known(row))
+        row_firsts[row_count++] = result_count;
+    result = &results[result_count++];
+    *result = (struct result){.row = *row, .subject = subject};
+    return result;
+}
+
+const struct result *results_find(const struct row *row, int subject)
+{
+    const struct result *result = find(row, subject);
+
+    return result && result->count > 0 ? result : NULL;
+}
+
+void results_add(struct result *result, double sample)
+{
+    if (result->count == ROUNDS_MAX)
+        run_fail("too many rounds");
+    result->samples[result->count++] = sample;
+}
+
+void results_add_time(struct result *result, double ns, double calls)
+{
+    result->total_ns += ns;
+    result->total_calls += calls;
+}
+
+struct spread results_spread(const struct result *result)
+{
+    double samples[ROUNDS_MAX]; /* the result keeps its own in the order of rounds */
+
+    memcpy(samples, result->samples, sizeof(samples));
+    return timing_spread(samples, result->count);
+}
+
+const struct row *results_row(size_t index)
+{
+    return index < row_count ? &results[row_firsts[index]].row : NULL;
+}
+
+bool row_is_rate(const struct row *row)
+{
+    return row->processes > 0;
+}
+
+const char *call_name(enum call call)
+{
+    static const char *const names[CALL_COUNT] = {
+        [CALL_GET] = "get",       [CALL_VIEW] = "view",      [CALL_EXISTS] = "exists",
+        [CALL_INFO] = "info",     [CALL_LIST] = "list",      [CALL_OPEN] = "open + get",
+        [CALL_PUT] = "put",       [CALL_COPY] = "copy",      [CALL_MOVE] = "move",
+        [CALL_DELETE] = "delete", [CALL_ECHO] = "bare echo", [CALL_MEMCPY] = "memcpy",
+    };
+
+    return names[call];
+}
+
+void size_print(uint32_t size, char *text, size_t length)
+{
+    if (size >= 1U << 20)
+        snprintf(text, length, "%u MiB", (unsigned)(size >> 20));
+    else if (size >= 1U << 10)
+        snprintf(text, length, "%u KiB", (unsigned)(size >> 10));
+    else
+        snprintf(text, length, "%u B", (unsigned)size);
+}
+
+void count_print(uint64_t count, char *text, size_t size)
+{
+    unsigned zeros = 0;
+
+    for (; count >= 10 && count % 10 == 0; count /= 10)
+        zeros++;
+    snprintf(text, size, "%llue%u", (unsigned long long)count, zeros);
+}
+
+void row_print(const struct row *row, char *text, size_t size)
+{
+    char bytes[16], objects[32] = "";
+
+    size_print(row->size, bytes, sizeof(bytes));
+    count_print(row->objects, objects, sizeof(objects));
+    if (row->processes > 0)
+        snprintf(text, size, "%s, %u process%s%s%s", call_name(row->call), row->processes,
+                 row->processes > 1 ? "es" : "", row->writer ? ", writer" : "",
+                 row->per_cpu ? ", per CPU" : "");
+    else if (row->call == CALL_LIST)
+        snprintf(text, size, "list %d of %s", LIST_LENGTH, objects);
+    else if (row->objects > 0)
+        snprintf(text, size, "%s %s of %s", call_name(row->call), bytes, objects);
+    else
+        snprintf(text, size, "%s %s", call_name(row->call), bytes);
+}

@@ -1,0 +1,60 @@
+/* What was measured: a sample a round, for each row of the table and each contestant in it. */
+#ifndef BENCH_RESULTS_H
+#define BENCH_RESULTS_H
+
+#include "bench/run.h"
+#include "bench/subject.h"
+#include "bench/timing.h"
+
+#include <stddef.h>
+
+/* What a row is about. Two rows with equal members are the same. */
+struct row {
+    enum call call;
+    uint32_t size;      /* of the values */
+    uint64_t objects;   /* in the store, besides a few thousand; 0: it does not matter */
+    unsigned processes; /* that do it at once; 0: this one. Then the samples are calls per second,
+                           of all together, and else nanoseconds per call */
+    bool writer;        /* while another one puts objects */
+    bool per_cpu;       /* calls per second of the processes' own processor time */
+};
+
+struct result {
+    struct row row;
+    int subject;
+    unsigned count;
+    double samples[ROUNDS_MAX];
+    double total_ns, total_calls; /* of everything that was timed */
+};
+
+/* Where a row's samples of a subject go, or are; made if new. */
+struct result *results_at(const struct row *row, int subject);
+
+/* NULL if there is none, or none with samples. */
+const struct result *results_find(const struct row *row, int subject);
+
+void results_add(struct result *result, double sample);
+
+/* Counts what was timed towards the mean, whatever the samples leave out. */
+void results_add_time(struct result *result, double ns, double calls);
+
+struct spread results_spread(const struct result *result);
+
+/* The rows, in the order in which they were made; NULL beyond the end. */
+const struct row *results_row(size_t index);
+
+bool row_is_rate(const struct row *row);
+
+/* The row's name for people. */
+void row_print(const struct row *row, char *text, size_t size);
+
+/* The call's name. */
+const char *call_name(enum call call);
+
+/* "1e6", where it is such a number. */
+void count_print(uint64_t count, char *text, size_t size);
+
+/* "128 B", "1 MiB". */
+void size_print(uint32_t size, char *text, size_t length);
+
+#endif

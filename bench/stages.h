@@ -1,0 +1,31 @@
+/* The stages of the run, in the order in which main goes through them. */
+#ifndef BENCH_STAGES_H
+#define BENCH_STAGES_H
+
+#include <stdint.h>
+
+/* Fills all stores up to so many small objects, from `from` of them. */
+void stage_fill(uint64_t from, uint64_t to);
+
+/* Reads of small objects, in a store of so many. */
+void stage_small(uint64_t objects);
+
+/* Reads of values of every size; in the same race those of small objects. */
+void stage_sizes(uint64_t objects);
+
+/* Listing a part of so many. */
+void stage_list(uint64_t objects);
+
+/* Opening a store of so many, up to the first value. */
+void stage_open(uint64_t objects);
+
+/* Puts of every size, copies, moves, deletes. */
+void stage_changes(void);
+
+/* Several processes that read a store of so many, with and without one that writes. */
+void stage_workers(uint64_t objects);
+
+/* The sizes of values, the smallest first, and a 0. */
+extern const uint32_t stage_all_sizes[];
+
+#endif

@@ -1,0 +1,38 @@
+#include "bench/subject.h"
+
+#include "bench/process.h"
+#include "bench/run.h"
+
+volatile uint8_t subject_seen;
+
+const struct subject *const subjects[SUBJECT_COUNT] = {
+    [SUBJECT_MEMSTORE] = &subject_memstore,
+    [SUBJECT_SOCKET] = &subject_socket,
+    [SUBJECT_RAW] = &subject_raw,
+    [SUBJECT_REDIS] = &subject_redis,
+    [SUBJECT_MEMCACHED] = &subject_memcached,
+    [SUBJECT_ECHO] = &subject_echo,
+    [SUBJECT_MEMCPY] = &subject_memcpy,
+};
+
+static bool present[SUBJECT_COUNT];
+
+void subjects_start(void)
+{
+    for (int i = 0; i < SUBJECT_COUNT; i++) {
+        const struct subject *subject = subjects[i];
+
+        if (subject->needs && !process_is_installed(subject->needs)) {
+            run_progress("%s is not installed and is left out (make bench-deps)", subject->needs);
+            continue;
+        }
+        if (subject->start)
+            subject->start();
+        present[i] = true;
+    }
+}
+
+bool subject_is_present(int subject)
+{
+    return present[subject];
+}

@@ -1,0 +1,74 @@
+/*
+ * Whoever takes part in the comparison: memstore in two ways, raw LMDB, the servers that people
+ * would use instead, and the bare things that bound them all.
+ */
+#ifndef BENCH_SUBJECT_H
+#define BENCH_SUBJECT_H
+
+#include "bench/keys.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What is measured. */
+enum call {
+    CALL_GET,  /* the value as a copy of the caller's own */
+    CALL_VIEW, /* the value in place */
+    CALL_EXISTS,
+    CALL_INFO,
+    CALL_LIST, /* LIST_LENGTH objects after a key */
+    CALL_OPEN, /* a connection, and the first get on it */
+    CALL_PUT,
+    CALL_COPY,
+    CALL_MOVE, /* there and back: two moves */
+    CALL_DELETE,
+    CALL_ECHO,
+    CALL_MEMCPY,
+    CALL_COUNT,
+};
+
+#define LIST_LENGTH 1000
+#define ECHO_BYTES 64
+
+/* A call, on a connection, of an object whose value has that many bytes. It ends the run when the
+ * outcome is not the one that it should be. */
+typedef void operation(void *connection, const struct key *key, uint32_t size);
+
+struct subject {
+    const char *name;    /* for people */
+    const char *id;      /* for programs */
+    const char *needs;   /* the program that must be installed; NULL: none */
+    void (*start)(void); /* its server; NULL: there is none */
+    void *(*open)(bool writes);
+    void (*close)(void *connection);
+    void (*fill)(uint64_t from, uint64_t to); /* puts small objects, fast */
+    operation *calls[CALL_COUNT];             /* NULL: it has no such call */
+    operation *before[CALL_COUNT];            /* what a call needs first; not timed */
+    operation *after[CALL_COUNT];             /* what it leaves to do; not timed */
+};
+
+enum {
+    SUBJECT_MEMSTORE,
+    SUBJECT_SOCKET,
+    SUBJECT_RAW,
+    SUBJECT_REDIS,
+    SUBJECT_MEMCACHED,
+    SUBJECT_ECHO,
+    SUBJECT_MEMCPY,
+    SUBJECT_COUNT,
+};
+
+extern const struct subject subject_memstore, subject_socket, subject_raw, subject_redis,
+    subject_memcached, subject_echo, subject_memcpy;
+
+extern const struct subject *const subjects[SUBJECT_COUNT];
+
+/* Starts the servers. Those that are not installed are absent from then on. */
+void subjects_start(void);
+
+bool subject_is_present(int subject);
+
+/* Something of a value that was read: what nobody looks at, a compiler may leave out. */
+extern volatile uint8_t subject_seen;
+
+#endif

@@ -1,0 +1,57 @@
+#include "bench/timing.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static int64_t read_clock(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+int64_t timing_now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t timing_cpu(void)
+{
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+void timing_sleep(int64_t nanoseconds)
+{
+    struct timespec time = {.tv_sec = nanoseconds / SECOND_NS, .tv_nsec = nanoseconds % SECOND_NS};
+
+    nanosleep(&time, NULL);
+}
+
+static int compare(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+
+    return (a > b) - (a < b);
+}
+
+/* Between two samples where the place is not a whole number. */
+static double sample_at(const double *sorted, unsigned count, double part)
+{
+    double place = part * (count - 1);
+    unsigned below = (unsigned)place;
+    double step = place - below;
+
+    return below + 1 < count ? sorted[below] + step * (sorted[below + 1] - sorted[below])
+                             : sorted[below];
+}
+
+struct spread timing_spread(double *samples, unsigned count)
+{
+    if (count == 0)
+        return (struct spread){0};
+    qsort(samples, count, sizeof(*samples), compare);
+    return (struct spread){.median = sample_at(samples, count, 0.5),
+                           .low = sample_at(samples, count, 0.25),
+                           .high = sample_at(samples, count, 0.75)};
+}
