@@ -44,8 +44,8 @@ test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
-TESTS := common connection store daemon protocol buffer hostile pins behaviour limit processes \
-	handle bulk writer command direct view fork holders install systemd
+TESTS := common connection store daemon protocol buffer hostile patience pins behaviour limit \
+	processes handle bulk writer command direct view fork holders install systemd
 # These run twice: with direct reads, and with reads over the socket.
 TWICE := behaviour limit processes handle bulk writer command
 harness_objects := $(BUILD)/tests/harness.o
@@ -107,8 +107,8 @@ $(BUILD)/tests/test_common $(BUILD)/tests/test_connection: $(common_objects)
 $(BUILD)/tests/test_store: $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
 $(BUILD)/tests/test_store: packages_used = $(daemon_packages)
 $(BUILD)/tests/test_buffer: packages_used = libxxhash
-$(BUILD)/tests/test_protocol $(BUILD)/tests/test_buffer $(BUILD)/tests/test_hostile $(BUILD)/tests/test_pins: \
-	$(BUILD)/tests/raw.o
+raw_tests := protocol buffer hostile patience pins
+$(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o
 $(BUILD)/tests/test_command: packages_used = jansson
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(harness_objects) $(BUILD)/libmemstore.a

@@ -1,0 +1,235 @@
+/*
+ * What one client does to the time of the others: descriptors that are slow to close, values that
+ * take long, requests whose sender has stopped talking, messages that nobody reads.
+ */
+#include "tests/raw.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LARGE_SIZE (30 << 20)
+
+/* ---- slow to close ---- */
+
+static void make_tcp_pair(int pair[2])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(address);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, length), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+    pair[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(connect(pair[0], (struct sockaddr *)&address, length), 0);
+    pair[1] = accept(listener, NULL, NULL);
+    ck_assert_int_ge(pair[1], 0);
+    close(listener);
+}
+
+/* A socket whose last close waits for a minute: what it should send is not taken. */
+static int make_lingering(int *ret_peer)
+{
+    static char bytes[1 << 20];
+    struct linger linger = {.l_onoff = 1, .l_linger = 60};
+    int pair[2];
+
+    make_tcp_pair(pair);
+    ck_assert_int_eq(setsockopt(pair[0], SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+    ck_assert_int_eq(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+    while (send(pair[0], bytes, sizeof(bytes), MSG_NOSIGNAL) > 0)
+        ;
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert_int_eq(fcntl(pair[0], F_SETFL, 0), 0);
+    *ret_peer = pair[1];
+    return pair[0];
+}
+
+START_TEST(descriptor_that_is_slow_to_close_holds_up_nobody)
+{
+    int peer;
+    int slow = make_lingering(&peer);
+    int fd = raw_open();
+
+    raw_attach_fds(fd, &slow, 1, -EINVAL);
+    close(slow);
+    raw_expect_witness();
+    raw_done(fd);
+    close(peer); /* ends the wait, so that the daemon has its descriptor back */
+}
+END_TEST
+
+START_TEST(descriptor_that_came_with_a_hangup_holds_up_nobody)
+{
+    int peer;
+    int slow = make_lingering(&peer);
+    int fd = raw_open();
+
+    ck_assert(raw_send_fds(fd, "x", 1, &slow, 1));
+    close(slow);
+    close(fd);
+    raw_expect_witness();
+    raw_expect_witness();
+    close(peer);
+}
+END_TEST
+
+/* ---- large values ---- */
+
+static void put_large(void)
+{
+    char *bytes = malloc(LARGE_SIZE);
+    int r;
+
+    harness_fill(bytes, LARGE_SIZE, 1);
+    r = memstore_put(raw_witness, "large", 5, bytes, LARGE_SIZE, NULL, NULL);
+    ck_assert_msg(r == 0, "%s", memstore_message());
+    free(bytes);
+}
+
+/* Asks for the large value, into a buffer that all share. */
+static int ask_for_large(int memfd)
+{
+    struct body body = body_get("large", 0, UINT64_MAX);
+    struct frame_header header = raw_header(OPERATION_GET, body.length);
+    int fd = raw_open();
+
+    raw_attach_fds(fd, &memfd, 1, 0);
+    header.flags = FRAME_BULK;
+    header.bulk_length = LARGE_SIZE;
+    ck_assert(raw_send_frame(fd, &header, &body));
+    return fd;
+}
+
+/* Small requests come between large ones: not all of these are done before the first of those. */
+START_TEST(small_requests_do_not_wait_for_all_large_ones)
+{
+    int memfd = raw_buffer(LARGE_SIZE);
+    struct pollfd large[40];
+    int answered;
+
+    put_large();
+    for (int i = 0; i < 40; i++)
+        large[i] = (struct pollfd){.fd = ask_for_large(memfd), .events = POLLIN};
+    ck_assert_int_eq(memstore_exists(raw_witness, "none", 4), 0);
+    answered = poll(large, 40, 0);
+    ck_assert_int_lt(answered, 40);
+    for (int i = 0; i < 40; i++) {
+        ck_assert(raw_receive(large[i].fd));
+        ck_assert_int_eq(raw_answer.header.status, 0);
+        ck_assert_uint_eq(raw_answer.header.bulk_length, LARGE_SIZE);
+        raw_done(large[i].fd);
+    }
+    ck_assert_int_eq(memstore_delete(raw_witness, "large", 5), 0);
+    close(memfd);
+}
+END_TEST
+
+/* ---- half closed ---- */
+
+START_TEST(requests_of_who_has_stopped_talking_are_answered)
+{
+    static char value[8000];
+    struct body body = body_get("medium", 0, UINT64_MAX);
+    int fd = raw_open();
+
+    ck_assert_int_eq(memstore_put(raw_witness, "medium", 6, value, sizeof(value), NULL, NULL), 0);
+    for (int i = 0; i < 200; i++) {
+        struct frame_header header = raw_header(OPERATION_GET, body.length);
+
+        ck_assert(raw_send_frame(fd, &header, &body));
+    }
+    ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+    raw_expect_witness();
+    for (int i = 0; i < 200; i++) {
+        ck_assert_msg(raw_receive(fd), "only %d answers came", i);
+        ck_assert_int_eq(raw_answer.header.status, 0);
+    }
+    raw_expect_closed(fd);
+    ck_assert_int_eq(memstore_delete(raw_witness, "medium", 6), 0);
+}
+END_TEST
+
+/* ---- messages ---- */
+
+static pid_t start_with_stderr(const char *socket, int fd)
+{
+    char program[256], data[128];
+    pid_t pid;
+
+    snprintf(program, sizeof(program), "%s/memstored", harness_build());
+    snprintf(data, sizeof(data), "%s/silent-data", harness_folder);
+    pid = fork();
+    if (pid == 0) {
+        dup2(fd, STDERR_FILENO);
+        execl(program, "memstored", "--socket", socket, "--data", data, "--max-size", "1M",
+              "--client-timeout", "1", NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+static bool answers(void *socket)
+{
+    struct memstore_options options = {.size = sizeof(options), .socket = socket};
+    struct memstore *store;
+
+    if (memstore_open(&options, &store) < 0)
+        return false;
+    memstore_close(store);
+    return true;
+}
+
+/* The daemon warns of a client that says nothing; nobody is there to read it. */
+START_TEST(messages_that_nobody_reads_do_not_end_the_daemon)
+{
+    struct harness_daemon silent = {0};
+    char *socket = silent.socket;
+    int ends[2];
+    int fd, status;
+
+    snprintf(silent.socket, sizeof(silent.socket), "%s/silent", harness_folder);
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    silent.pid = start_with_stderr(socket, ends[1]);
+    close(ends[0]);
+    close(ends[1]);
+    harness_await(answers, socket, "the daemon without a reader");
+    fd = harness_connect(&silent);
+    raw_expect_closed(fd);
+    ck_assert(answers(socket));
+    kill(silent.pid, SIGTERM);
+    ck_assert_int_eq(waitpid(silent.pid, &status, 0), silent.pid);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("patience");
+    TCase *tests = tcase_create("patience");
+
+    tcase_add_checked_fixture(tests, raw_setup, raw_teardown);
+    tcase_set_timeout(tests, 60);
+    suite_add_tcase(s, tests);
+    tcase_add_test(tests, descriptor_that_is_slow_to_close_holds_up_nobody);
+    tcase_add_test(tests, descriptor_that_came_with_a_hangup_holds_up_nobody);
+    tcase_add_test(tests, small_requests_do_not_wait_for_all_large_ones);
+    tcase_add_test(tests, requests_of_who_has_stopped_talking_are_answered);
+    tcase_add_test(tests, messages_that_nobody_reads_do_not_end_the_daemon);
+    return s;
+}
+
+int main(void)
+{
+    return harness_main(suite());
+}
