@@ -318,11 +318,12 @@ void client_fail_answers(struct client *client, int status)
 void client_flush(struct client *client)
 {
     size_t unsent = connection_unsent(&client->connection);
-    int r = 0;
+    int r;
 
-    /* Answers go out after their commit. */
-    if (client->uncommitted == 0)
-        r = connection_send(&client->connection);
+    /* Answers go out after their commit, which flushes the client again. */
+    if (client->uncommitted > 0)
+        return;
+    r = connection_send(&client->connection);
     if (connection_unsent(&client->connection) < unsent)
         client->progress = true;
     if (r < 0 && r != -EAGAIN) {

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define LARGE_SIZE (30 << 20)
+#define LARGE_COUNT 40
 
 /* ---- slow to close ---- */
 
@@ -55,14 +56,29 @@ static int make_lingering(int *ret_peer)
     return pair[0];
 }
 
+/* What happens between these two finds the daemon asleep, and is there at once when it wakes. */
+static void stop_daemon(void)
+{
+    ck_assert_int_eq(kill(raw_server->pid, SIGSTOP), 0);
+}
+
+static void continue_daemon(void)
+{
+    ck_assert_int_eq(kill(raw_server->pid, SIGCONT), 0);
+}
+
 START_TEST(descriptor_that_is_slow_to_close_holds_up_nobody)
 {
+    struct frame_header header = raw_header(OPERATION_ATTACH, 0);
     int peer;
     int slow = make_lingering(&peer);
     int fd = raw_open();
 
-    raw_attach_fds(fd, &slow, 1, -EINVAL);
+    stop_daemon(); /* its close is to be the last one, not ours */
+    ck_assert(raw_send_fds(fd, &header, sizeof(header), &slow, 1));
     close(slow);
+    continue_daemon();
+    raw_expect_answer(fd, &header, -EINVAL);
     raw_expect_witness();
     raw_done(fd);
     close(peer); /* ends the wait, so that the daemon has its descriptor back */
@@ -75,9 +91,11 @@ START_TEST(descriptor_that_came_with_a_hangup_holds_up_nobody)
     int slow = make_lingering(&peer);
     int fd = raw_open();
 
+    stop_daemon();
     ck_assert(raw_send_fds(fd, "x", 1, &slow, 1));
     close(slow);
     close(fd);
+    continue_daemon();
     raw_expect_witness();
     raw_expect_witness();
     close(peer);
@@ -98,39 +116,44 @@ static void put_large(void)
 }
 
 /* Asks for the large value, into a buffer that all share. */
-static int ask_for_large(int memfd)
+static void ask_for_large(int fd)
 {
     struct body body = body_get("large", 0, UINT64_MAX);
     struct frame_header header = raw_header(OPERATION_GET, body.length);
-    int fd = raw_open();
 
-    raw_attach_fds(fd, &memfd, 1, 0);
     header.flags = FRAME_BULK;
     header.bulk_length = LARGE_SIZE;
     ck_assert(raw_send_frame(fd, &header, &body));
-    return fd;
 }
 
-/* Small requests come between large ones: not all of these are done before the first of those. */
+/* Small requests come between large ones: these are not all done before the first of those. */
 START_TEST(small_requests_do_not_wait_for_all_large_ones)
 {
+    struct frame_header small = raw_header(OPERATION_STATS, 0);
     int memfd = raw_buffer(LARGE_SIZE);
-    struct pollfd large[40];
-    int answered;
+    struct pollfd large[LARGE_COUNT];
+    int fd = raw_open();
 
     put_large();
-    for (int i = 0; i < 40; i++)
-        large[i] = (struct pollfd){.fd = ask_for_large(memfd), .events = POLLIN};
-    ck_assert_int_eq(memstore_exists(raw_witness, "none", 4), 0);
-    answered = poll(large, 40, 0);
-    ck_assert_int_lt(answered, 40);
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < LARGE_COUNT; i++) {
+        large[i] = (struct pollfd){.fd = raw_open(), .events = POLLIN};
+        raw_attach_fds(large[i].fd, &memfd, 1, 0);
+    }
+    stop_daemon();
+    for (int i = 0; i < LARGE_COUNT; i++)
+        ask_for_large(large[i].fd);
+    ck_assert(raw_send_frame(fd, &small, NULL));
+    continue_daemon();
+    raw_expect_answer(fd, &small, 0);
+    ck_assert_int_lt(poll(large, LARGE_COUNT, 0), LARGE_COUNT);
+    for (int i = 0; i < LARGE_COUNT; i++) {
         ck_assert(raw_receive(large[i].fd));
         ck_assert_int_eq(raw_answer.header.status, 0);
         ck_assert_uint_eq(raw_answer.header.bulk_length, LARGE_SIZE);
         raw_done(large[i].fd);
     }
     ck_assert_int_eq(memstore_delete(raw_witness, "large", 5), 0);
+    raw_done(fd);
     close(memfd);
 }
 END_TEST
