@@ -295,84 +295,81 @@ static void keep_record(struct store *store, struct record *record)
     record->value = place;
 }
 
-/* Finds source and target, and begins. Returns 1 if the target is there already. */
-static int begin_pair(struct store *store, struct row_key *source, struct row_key *target,
-                      bool copies, struct record *ret_source, struct record *ret_target)
+/* What a copy and a move work on. */
+struct pair {
+    struct row_key source;
+    struct row_key target;
+    struct record record; /* the source's, out of the map; then the target's */
+    struct record old;    /* the target's until now; empty if there was none */
+    int existed;          /* whether there was one */
+};
+
+/* Finds source and target, and begins. */
+static int begin_pair(struct store *store, struct pair *pair, const struct store_key *source,
+                      const struct store_key *target, bool copies)
 {
-    int existed;
-    int r = find_row(store, source, ret_source);
+    int r = store_open_bucket(store, source->bucket);
 
     if (r < 0)
         return r;
-    existed = find_row_or_none(store, target, ret_target);
-    if (existed < 0)
-        return existed;
-    if (copies) {
-        r = check_quota(store, ret_target->size, ret_source->size);
-        if (r < 0)
-            return r;
-    }
-    keep_record(store, ret_source);
-    r = store_begin(store, pages_for(store, record_length(ret_source)), false);
-    return r < 0 ? r : existed;
+    row_key_init(&pair->source, source);
+    row_key_init(&pair->target, target);
+    r = find_row(store, &pair->source, &pair->record);
+    if (r < 0)
+        return r;
+    pair->existed = find_row_or_none(store, &pair->target, &pair->old);
+    if (pair->existed < 0)
+        return pair->existed;
+    r = copies ? check_quota(store, pair->old.size, pair->record.size) : 0;
+    if (r < 0)
+        return r;
+    keep_record(store, &pair->record);
+    r = store_begin(store, pages_for(store, record_length(&pair->record)), false);
+    if (r == 0)
+        store_stamp(store, &pair->record);
+    return r;
 }
 
 int store_copy(struct store *store, const struct store_key *source, const struct store_key *target,
                struct record *ret_record)
 {
-    struct row_key source_row, target_row;
-    struct record record, old;
-    int existed;
-    int r = store_open_bucket(store, source->bucket);
+    struct pair pair;
+    int r = begin_pair(store, &pair, source, target, true);
 
     if (r < 0)
         return r;
-    row_key_init(&source_row, source);
-    row_key_init(&target_row, target);
-    existed = begin_pair(store, &source_row, &target_row, true, &record, &old);
-    if (existed < 0)
-        return existed;
-    store_stamp(store, &record);
-    r = blob_ref(store, record.blob);
+    r = blob_ref(store, pair.record.blob);
     if (r == 0)
-        r = blob_unref(store, &old);
+        r = blob_unref(store, &pair.old);
     if (r == 0)
-        r = write_row(store, &target_row, &record);
+        r = write_row(store, &pair.target, &pair.record);
     if (r < 0)
         return store_drop(store, r);
-    store_count(store, (int64_t)record.size - (int64_t)old.size, !existed);
-    *ret_record = record;
+    store_count(store, (int64_t)pair.record.size - (int64_t)pair.old.size, !pair.existed);
+    *ret_record = pair.record;
     return 0;
 }
 
 int store_move(struct store *store, const struct store_key *source, const struct store_key *target,
                struct record *ret_record)
 {
-    struct row_key source_row, target_row;
-    struct record record, old;
     bool onto_itself =
         source->length == target->length && memcmp(source->data, target->data, source->length) == 0;
-    int existed;
-    int r = store_open_bucket(store, source->bucket);
+    struct pair pair;
+    int r = begin_pair(store, &pair, source, target, false);
 
     if (r < 0)
         return r;
-    row_key_init(&source_row, source);
-    row_key_init(&target_row, target);
-    existed = begin_pair(store, &source_row, &target_row, false, &record, &old);
-    if (existed < 0)
-        return existed;
-    store_stamp(store, &record);
     if (!onto_itself) {
-        r = blob_unref(store, &old);
+        r = blob_unref(store, &pair.old);
         if (r == 0)
-            r = store_error(mdb_del(store->change, store->objects, &source_row.val, NULL));
-        store_count(store, -(int64_t)old.size, -existed);
+            r = store_error(mdb_del(store->change, store->objects, &pair.source.val, NULL));
+        store_count(store, -(int64_t)pair.old.size, -pair.existed);
     }
     if (r == 0)
-        r = write_row(store, &target_row, &record);
+        r = write_row(store, &pair.target, &pair.record);
     if (r < 0)
         return store_drop(store, r);
-    *ret_record = record;
+    *ret_record = pair.record;
     return 0;
 }
