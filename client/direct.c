@@ -33,7 +33,7 @@ struct direct {
     struct environment *environment;
     _Atomic int64_t checked; /* when it was last looked whether the daemon is there */
     _Atomic bool broken;     /* it is not */
-    bool keeps;              /* a fork's child relies on our pins: they stay */
+    _Atomic bool keeps;      /* a fork's child relies on our pins: they stay */
     struct direct *heir;     /* the child's, while a fork is under way */
     struct direct *next;     /* in the list of all */
     char *socket, *bucket;
@@ -144,8 +144,10 @@ static bool session_is_current(struct direct *session)
     struct pollfd hangup = {.fd = session->channel.connection.fd, .events = POLLIN};
     int64_t now;
 
+    /* One that keeps its pins would fill up: new ones go to a new session. */
     if (atomic_load_explicit(&session->pins->stopped, memory_order_relaxed) ||
-        atomic_load_explicit(&session->broken, memory_order_relaxed))
+        atomic_load_explicit(&session->broken, memory_order_relaxed) ||
+        atomic_load_explicit(&session->keeps, memory_order_relaxed))
         return false;
     now = coarse_now();
     if (now - atomic_load_explicit(&session->checked, memory_order_relaxed) < CHECK_INTERVAL)
@@ -535,7 +537,8 @@ void direct_unpin(struct pin *pin)
 
     if (!session)
         return;
-    if (!session->keeps)
+    /* A view that another thread took during a fork has no pin of the child's. */
+    if (!session->keeps && session->generation == fork_generation())
         atomic_store(&session->pins->slots[pin->slot], 0);
     atomic_fetch_sub(&session->pinned, 1);
     session_drop(session);

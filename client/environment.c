@@ -4,6 +4,7 @@
 #include "fork.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -58,6 +59,7 @@ static int environment_create(const char *path, uint64_t map_size,
                               struct environment **ret_environment)
 {
     struct environment *environment = calloc(1, sizeof(*environment));
+    mdb_filehandle_t fd;
     int r;
 
     if (!environment)
@@ -68,6 +70,10 @@ static int environment_create(const char *path, uint64_t map_size,
     mdb_env_set_maxdbs(environment->env, DATABASES_MAX);
     mdb_env_set_mapsize(environment->env, map_size);
     r = lmdb_error(mdb_env_open(environment->env, path, MDB_RDONLY | MDB_NOTLS, 0600));
+    /* LMDB leaves this one open to programs that are executed; they would keep the store's memory.
+     */
+    if (r == 0 && mdb_env_get_fd(environment->env, &fd) == 0)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
     if (r == 0)
         r = open_databases(environment);
     if (r < 0)

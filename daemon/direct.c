@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +127,11 @@ int direct_init(struct server *server, const char *folder, const char *socket,
     if (r == 0)
         r = open_folder(direct, socket);
     update_deferral(server);
-    direct->collect_next = server_now();
+    direct->collect_next = store_garbage(server->store) > 0 ? server_now() : 0;
+    if (!TAILQ_EMPTY(&direct->inherited)) {
+        direct->check_delay = CHECK_DELAY_MIN;
+        direct->check_next = server_now();
+    }
     return r;
 }
 
@@ -244,7 +249,10 @@ static void check_dead(struct server *server, uint64_t now)
     }
     store_check_readers(server->store);
     update_deferral(server);
+    /* Nobody tells of the end of a process that an earlier daemon knew: look now and then. */
     direct->check_delay *= 10;
+    if (direct->check_delay > CHECK_DELAY_MAX && !TAILQ_EMPTY(&direct->inherited))
+        direct->check_delay = CHECK_DELAY_MAX;
     direct->check_next = direct->check_delay > CHECK_DELAY_MAX ? 0 : now + direct->check_delay;
 }
 
@@ -281,16 +289,21 @@ static int read_all_pins(struct server *server, struct pin_list *list)
 static int collect(struct server *server, uint64_t now)
 {
     struct direct *direct = &server->direct;
-    uint64_t oldest = store_oldest_reader(server->store);
     struct store_status status;
     struct pin_list pinned = {0};
-    int r = read_all_pins(server, &pinned);
+    uint64_t oldest;
+    int r;
 
+    /* In this order: the last commit, the readers' slots, their pins. */
+    atomic_thread_fence(memory_order_seq_cst);
+    oldest = store_oldest_reader(server->store);
+    atomic_thread_fence(memory_order_seq_cst);
+    r = read_all_pins(server, &pinned);
     if (r == 0)
         r = store_collect(server->store, oldest, pinned.ids, pinned.count);
     free(pinned.ids);
     server_commit(server);
-    if (r < 0 && r != -EBUSY && r != -ENOSPC && r != -ENOMEM)
+    if (r < 0 && r != -EAGAIN && r != -EBUSY && r != -ENOSPC && r != -ENOMEM)
         server->failure = r;
     store_status(server->store, &status);
     if (r > 0 || store_collects_on(server->store))
@@ -306,6 +319,7 @@ void direct_collect_now(struct server *server)
     uint64_t now = server_now();
     int r = 0;
 
+    server_commit(server); /* only what is committed can be judged */
     check_dead(server, now);
     /* All of it: first the rest of a round that may be under way. */
     while (r >= 0 && store_collects_on(server->store))
@@ -342,7 +356,7 @@ uint64_t direct_next(const struct server *server)
 
     if (direct->check_next)
         next = direct->check_next;
-    if (direct->collect_next && direct->collect_next < next)
+    if (store_garbage(server->store) > 0 && direct->collect_next && direct->collect_next < next)
         next = direct->collect_next;
     return next;
 }

@@ -170,8 +170,10 @@ int store_collect(struct store *store, uint64_t oldest, uint64_t *pinned, size_t
     MDB_cursor *cursor;
     int r;
 
-    if (store->totals.garbage == 0)
+    if (store->totals.garbage == 0) {
+        store->collected = (struct garbage_key){0};
         return 0;
+    }
     if (count > 0)
         qsort(pinned, count, sizeof(*pinned), store_compare_blobs);
     r = store_begin(store, 0, true);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* Set while a copy is under way; the daemon copies in one thread. */
@@ -33,7 +34,9 @@ int guard_copy(void *to, const void *from, size_t size)
         return -EFAULT;
     }
     copying = 1;
+    atomic_signal_fence(memory_order_seq_cst); /* the copy stays between the two */
     memcpy(to, from, size);
+    atomic_signal_fence(memory_order_seq_cst);
     copying = 0;
     return 0;
 }

@@ -72,6 +72,7 @@ static void store_forget(struct store *store)
     store->changes = 0;
     store->totals = store->committed;
     store->bucket.id = 0;
+    store->bucket.changed = false;
     store_stop_looking(store);
 }
 
@@ -454,6 +455,7 @@ int store_renew(struct store *store)
         return 0;
     store_stop(store);
     store->bucket.id = 0;
+    store->bucket.changed = false;
     r = store_start_afresh(store);
     if (r == 0)
         return 1;

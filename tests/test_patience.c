@@ -236,6 +236,47 @@ START_TEST(messages_that_nobody_reads_do_not_end_the_daemon)
 }
 END_TEST
 
+/* ---- nothing to do ---- */
+
+static unsigned long cpu_ticks(void)
+{
+    unsigned long user = 0, system = 0;
+    char path[64];
+    char *stat;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)raw_server->pid);
+    stat = harness_read_file(path);
+    ck_assert_int_eq(sscanf(strrchr(stat, ')'),
+                            ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                            &system),
+                     2);
+    free(stat);
+    return user + system;
+}
+
+/* One that looks round and round uses up ten ticks in this time. */
+static bool is_asleep(void *argument)
+{
+    unsigned long before = cpu_ticks();
+
+    (void)argument;
+    poll(NULL, 0, 100);
+    return cpu_ticks() == before;
+}
+
+START_TEST(daemon_with_nothing_to_do_sleeps)
+{
+    struct memstore *reader;
+
+    harness_await(is_asleep, NULL, "a daemon that sleeps");
+    reader = harness_open_reads(raw_server, MEMSTORE_READS_DIRECT);
+    harness_expect(reader, "small canary", "tweet");
+    harness_await(is_asleep, NULL, "a daemon that sleeps beside a direct reader");
+    memstore_close(reader);
+    harness_await(is_asleep, NULL, "a daemon that sleeps after a direct reader");
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("patience");
@@ -248,6 +289,7 @@ static Suite *suite(void)
     tcase_add_test(tests, descriptor_that_came_with_a_hangup_holds_up_nobody);
     tcase_add_test(tests, small_requests_do_not_wait_for_all_large_ones);
     tcase_add_test(tests, requests_of_who_has_stopped_talking_are_answered);
+    tcase_add_test(tests, daemon_with_nothing_to_do_sleeps);
     tcase_add_test(tests, messages_that_nobody_reads_do_not_end_the_daemon);
     return s;
 }
