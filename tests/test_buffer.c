@@ -146,6 +146,12 @@ START_TEST(huge_pages_are_refused)
 }
 END_TEST
 
+static bool has_few_descriptors(void *argument)
+{
+    (void)argument;
+    return raw_daemon_descriptors() <= raw_descriptors + 6;
+}
+
 START_TEST(descriptors_with_other_frames_are_closed)
 {
     struct body body = body_key("small canary");
@@ -159,7 +165,7 @@ START_TEST(descriptors_with_other_frames_are_closed)
         ck_assert(raw_send_fds(fd, body.bytes, body.length, &memfd, 1));
         if (!raw_receive(fd))
             break; /* to close the connection is an answer too */
-        ck_assert_int_le(raw_daemon_descriptors(), raw_descriptors + 6);
+        harness_await(has_few_descriptors, NULL, "descriptors that nobody asked for to be closed");
     }
     close(memfd);
     close(fd);
