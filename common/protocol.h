@@ -50,6 +50,8 @@ enum operation {
     OPERATION_STATS = 11,   /* counters and limits of the store */
     OPERATION_DIRECT = 12,  /* hand out the store's folder, to read in place */
     OPERATION_HOLDERS = 13, /* which clients hold memory */
+    OPERATION_RING = 14,    /* frames go through shared memory from now on */
+    OPERATION_BATCH = 15,   /* several requests, all or nothing */
 };
 
 /* Frame flags. A bit that is not listed must be 0. */
@@ -123,13 +125,18 @@ static_assert(sizeof(struct key_request) == 8, "key_request");
 /*
  * PUT. Request: put_request, key, content type, metadata, then the value up to the end of the
  * frame, or, with FRAME_BULK, nothing more. Answer: object_info, content type, metadata.
+ *
+ * With a window (FRAME_BULK, and a ring) the value need not be there yet: it comes through a part
+ * of the bulk buffer, `window` bytes from bulk_offset on, in a circle, while the daemon takes it
+ * out; bulk_length is the size of the whole value. How far both are is told in the ring (ring.h).
+ * An answer before the end says that the rest is not wanted.
  */
 struct put_request {
     uint32_t bucket;
     uint16_t key_length;
     uint16_t type_length; /* or NO_CONTENT_TYPE */
     uint32_t metadata_length;
-    uint32_t reserved; /* 0 */
+    uint32_t window; /* bytes; 0: the value stands whole */
 };
 static_assert(sizeof(struct put_request) == 16, "put_request");
 
@@ -237,6 +244,39 @@ struct holder {
     char name[16];    /* of the program, ends with a NUL */
 };
 static_assert(sizeof(struct holder) == 48, "holder");
+
+/*
+ * RING. Request: no body, one descriptor (SCM_RIGHTS) with its first byte: a memfd of
+ * RING_FILE_SIZE bytes as ring.h describes it, sealed against shrinking and growing. Answer: no
+ * body. From the frame behind this one on, frames of both directions go through the ring; nothing
+ * else does. Bytes on the socket mean nothing then but "look into the ring": both sides send one
+ * where the other says that it sleeps. -EINVAL: not such a memfd; -EALREADY: there is a ring. After
+ * an error frames go over the socket as before.
+ */
+
+/*
+ * BATCH. Several requests in one step: all of them happen, or none. With FRAME_BULK, and in the
+ * bulk buffer `count` whole frames, one behind the other: PUT, GET, EXISTS and DELETE, which may
+ * use other parts of the buffer. Limits are checked for the whole: room that a later one frees
+ * counts for an earlier one. Request: batch_request. Answers: one for each, in order, and then that
+ * of the BATCH, without a body; or, if a change cannot be made (what a GET or an EXISTS does not
+ * find is none), only that of the BATCH: its status, batch_failure, and a text.
+ */
+struct batch_request {
+    uint32_t count;
+    uint32_t reserved; /* 0 */
+};
+static_assert(sizeof(struct batch_request) == 8, "batch_request");
+
+struct batch_failure {
+    uint32_t index; /* of the request that failed; count: all of them together did */
+    uint32_t reserved;
+};
+static_assert(sizeof(struct batch_failure) == 8, "batch_failure");
+
+#define BATCH_COUNT_MAX 1024                  /* requests in a batch */
+#define BATCH_BYTES_MAX (UINT32_C(16) << 20)  /* bytes of its frames, and of all its values */
+#define BATCH_ANSWERS_MAX (UINT32_C(4) << 20) /* bytes of its answers */
 
 /*
  * A metadata block is a run of entries: metadata_entry, name, value. Names ascend strictly, byte by

@@ -349,7 +349,7 @@ static int handle_put(struct request *request)
     const void *value;
     int r;
 
-    if (!take(&request->body, &fixed, sizeof(fixed)) || fixed.reserved != 0 ||
+    if (!take(&request->body, &fixed, sizeof(fixed)) || fixed.window != 0 ||
         !take_key(&request->body, fixed.bucket, fixed.key_length, &key))
         return answer_malformed(request);
     r = take_attributes(request, &fixed, &attributes);

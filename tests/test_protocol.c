@@ -318,7 +318,7 @@ START_TEST(reserved_fields_must_be_zero)
     body.bytes[offsetof(struct get_request, reserved) + 1] = 0x80;
     raw_call(fd, OPERATION_GET, &body, -EPROTO);
     body = body_put("small canary", "", 0, 10);
-    body.bytes[offsetof(struct put_request, reserved) + 3] = 0x80;
+    body.bytes[offsetof(struct put_request, window) + 3] = 0x80;
     raw_call(fd, OPERATION_PUT, &body, -EPROTO);
     raw_done(fd);
 }
