@@ -25,10 +25,10 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. -Icommon -fPIC -fvisibility=hidden -pthr
 	$(WARNINGS) $(CFLAGS) $(SANITIZE) $(CPPFLAGS)
 ALL_LDFLAGS = -pthread $(SANITIZE) $(LDFLAGS)
 
-COMMON := connection metadata size socket_path record entry
-DAEMON := main guard closer options lock_file data_folder memory listener server client request bulk \
+COMMON := connection ring metadata size socket_path record entry
+DAEMON := main guard closer options lock_file data_folder memory listener server client request bulk rings \
 	direct pins listing store reserve objects garbage scan etag log
-CLIENT := handle turns channel connect await bulk fork environment direct message object put_head \
+CLIENT := handle turns channel connect await ringing memfd bulk fork environment direct message object put_head \
 	put get view key list pair writer url stats holders
 CLI := main arguments help commands key text status input output progress transfer print json
 
@@ -46,8 +46,8 @@ packages := $(daemon_packages) $(cli_packages) $(test_packages)
 # Test programs, one topic each; tests/run runs them and adds up.
 TESTS := common connection store daemon protocol buffer hostile patience pins behaviour limit \
 	processes handle bulk writer command direct view fork holders install systemd
-# These run twice: with direct reads, and with reads over the socket.
-TWICE := behaviour limit processes handle bulk writer command
+# These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
+THRICE := behaviour limit processes handle bulk writer command
 harness_objects := $(BUILD)/tests/harness.o
 
 binaries := $(BUILD)/memstored $(BUILD)/memstore
@@ -55,7 +55,7 @@ libraries := $(BUILD)/libmemstore.so $(BUILD)/libmemstore.a
 soname := libmemstore.so.$(SOVERSION)
 test_programs := $(TESTS:%=$(BUILD)/tests/test_%)
 test_runs := $(foreach test,$(TESTS),$(addprefix $(BUILD)/tests/test_, \
-	$(if $(filter $(test),$(TWICE)),$(test)@direct $(test)@socket,$(test))))
+	$(if $(filter $(test),$(THRICE)),$(test)@ring $(test)@direct $(test)@socket,$(test))))
 
 .DEFAULT_GOAL := all
 .PHONY: all demo check check-run demo-run install deps deps-lint lint format clean help

@@ -1,6 +1,7 @@
 /* How a channel waits for an answer, and what it believes. */
 #include "channel_private.h"
 #include "deadline.h"
+#include "ringing.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -56,12 +57,23 @@ static int answer_next(struct channel *channel, const struct expected *expected,
     return 1;
 }
 
+/* Whether a look into the ring will get on. */
+static bool ring_has_news(const struct channel *channel)
+{
+    const struct connection *connection = &channel->connection;
+
+    return ring_available(&connection->ring) != 0 ||
+           (connection_unsent(connection) > 0 && ring_room(&connection->ring) != 0);
+}
+
 static int channel_poll(struct channel *channel, int64_t deadline)
 {
     struct pollfd ready = {.fd = channel->connection.fd, .events = POLLIN};
     int64_t left = deadline_left(deadline);
     struct timespec timeout = deadline_timespec(left);
 
+    if (channel->connection.ring.page)
+        return ringing_wait(channel, ring_has_news, deadline);
     if (left == 0)
         return -ETIMEDOUT;
     if (connection_unsent(&channel->connection) > 0)
@@ -82,13 +94,31 @@ static int answer_left_behind(struct channel *channel, const struct expected *ex
     return -ECONNRESET;
 }
 
+static int first_error(int r, int otherwise)
+{
+    return r < 0 ? r : otherwise;
+}
+
 static int channel_send(struct channel *channel)
 {
     size_t unsent = connection_unsent(&channel->connection);
     int r = connection_send(&channel->connection);
 
-    if (connection_unsent(&channel->connection) < unsent)
+    if (connection_unsent(&channel->connection) == unsent)
+        return r;
+    if (!channel->connection.ring.page)
         channel->sent = true;
+    else if (r == 0 || r == -EAGAIN)
+        r = first_error(ringing_wake(channel, RING_AWAITS_REQUESTS), r);
+    return r;
+}
+
+static int channel_receive(struct channel *channel)
+{
+    int r = connection_receive(&channel->connection);
+
+    if (r > 0 && channel->connection.ring.page)
+        r = first_error(ringing_wake(channel, RING_AWAITS_ROOM), r);
     return r;
 }
 
@@ -104,9 +134,11 @@ int channel_await(struct channel *channel, const struct expected *expected, int6
         if (r < 0 && r != -EAGAIN)
             return r;
         r = channel_poll(channel, deadline);
+        if (r == -ECONNRESET)
+            return answer_left_behind(channel, expected, ret_answer);
         if (r < 0)
             return r;
-        r = connection_receive(&channel->connection);
+        r = channel_receive(channel);
         if (r >= 0)
             r = answer_next(channel, expected, ret_answer);
     }

@@ -1,16 +1,13 @@
 #include "bulk.h"
 
 #include "common/protocol.h"
+#include "memfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
-#endif
 
 void bulk_init(struct bulk *bulk)
 {
@@ -26,20 +23,9 @@ void bulk_finish(struct bulk *bulk)
     bulk_init(bulk);
 }
 
-/* Asks for one that can not be executed, as some machines demand, and older ones do not know. */
-static int bulk_memfd(void)
-{
-    const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-    int fd = memfd_create("memstore-bulk", flags | MFD_NOEXEC_SEAL);
-
-    if (fd < 0 && errno == EINVAL)
-        fd = memfd_create("memstore-bulk", flags);
-    return fd < 0 ? -errno : fd;
-}
-
 static int bulk_create(struct bulk *bulk)
 {
-    int fd = bulk_memfd();
+    int fd = memfd_make("memstore-bulk");
     int r;
 
     if (fd < 0)

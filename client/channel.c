@@ -2,15 +2,20 @@
 
 #include "channel_private.h"
 #include "message.h"
+#include "ringing.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-void channel_init(struct channel *channel, const char *socket, const char *bucket_name)
+/* Calls over the socket before a ring is made. */
+#define RING_AFTER 4
+
+void channel_init(struct channel *channel, const char *socket, const char *bucket_name,
+                  enum memstore_calls calls)
 {
-    *channel = (struct channel){.socket = socket, .bucket_name = bucket_name};
+    *channel = (struct channel){.socket = socket, .bucket_name = bucket_name, .calls = calls};
     connection_init(&channel->connection, -1);
     bulk_init(&channel->bulk);
 }
@@ -19,6 +24,7 @@ void channel_close(struct channel *channel)
 {
     connection_finish(&channel->connection);
     channel->attached = false;
+    channel->called = 0;
 }
 
 void channel_reset(struct channel *channel)
@@ -41,6 +47,11 @@ static int channel_explain(const struct channel *channel, int error)
     case -EFBIG:
         return message_fail(error, "too large for one transfer: over 4 GiB, or over this "
                                    "process's limit on file sizes (RLIMIT_FSIZE)");
+    case -EOPNOTSUPP:
+        return message_fail(error,
+                            "memstored at %s takes no ring from this process, and calls "
+                            "must go through one (MEMSTORE_CALLS)",
+                            channel->socket);
     default:
         return message_fail(error, "cannot talk to memstored at %s: %s", channel->socket,
                             memstore_strerror(error));
@@ -186,15 +197,38 @@ static int channel_await_attach(struct channel *channel, uint64_t id, int64_t de
     return 0;
 }
 
+/* Has a ring where it is wanted: for those who call often, as it costs a round trip and memory. */
+static int channel_prepare_ring(struct channel *channel, int64_t deadline)
+{
+    int r;
+
+    if (channel->connection.ring.page || channel->calls == MEMSTORE_CALLS_SOCKET ||
+        channel->called > RING_AFTER)
+        return 0;
+    channel->called++;
+    if (channel->calls == MEMSTORE_CALLS_AUTO && channel->called <= RING_AFTER)
+        return 0;
+    channel->called = RING_AFTER + 1;
+    r = ringing_attach(channel, deadline);
+    if (r == 0 || r == -ECONNRESET || r == -ETIMEDOUT || r == -EPROTO)
+        return r;
+    return channel->calls == MEMSTORE_CALLS_RING ? -EOPNOTSUPP : 0;
+}
+
 /* Sends the request, behind the bulk buffer where that has to go first: one round trip for both. */
 static int channel_exchange(struct channel *channel, const struct request *request,
                             int64_t deadline, struct answer *ret_answer)
 {
     bool attach = request_uses_bulk(request) && !channel->attached;
     struct expected expected = {.operation = request->operation, .bulk = request->wants_room};
-    uint64_t attach_id = channel->last_id + 1;
-    int r;
+    uint64_t attach_id;
+    int r = channel_prepare_ring(channel, deadline);
 
+    channel->sent = false;
+    channel->ring_before = channel->connection.ring.out.position;
+    if (r < 0)
+        return r;
+    attach_id = channel->last_id + 1;
     if (attach) {
         r = channel_queue_attach(channel);
         if (r < 0)
@@ -213,6 +247,17 @@ static int channel_exchange(struct channel *channel, const struct request *reque
     return r;
 }
 
+/* Whether the daemon may have got some of the request under way. From the ring it takes a request
+ * before it does anything with it. */
+static bool channel_has_sent(const struct channel *channel)
+{
+    const struct ring_page *page = channel->connection.ring.page;
+
+    return channel->sent ||
+           (page && atomic_load_explicit(&page->requests_start, memory_order_acquire) !=
+                        channel->ring_before);
+}
+
 /*
  * One attempt on a connection that is there. *ret_sent: the daemon may have the request, and still
  * be at work on it after an error. Then the bulk buffer must never be used again: it may yet write
@@ -226,12 +271,11 @@ static int channel_attempt(struct channel *channel, struct request *request, int
     *ret_sent = false;
     if (r < 0)
         return channel_explain(channel, r);
-    channel->sent = false;
     r = channel_exchange(channel, request, deadline, ret_answer);
     if (r == 0)
         return 0;
-    *ret_sent = channel->sent;
-    if (channel->sent && request_uses_bulk(request))
+    *ret_sent = channel_has_sent(channel);
+    if (*ret_sent && request_uses_bulk(request))
         bulk_finish(&channel->bulk);
     return channel_fail(channel, r);
 }

@@ -8,6 +8,7 @@
 
 #include "bulk.h"
 #include "common/connection.h"
+#include "memstore.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,12 +44,17 @@ struct channel {
     struct bulk bulk;
     bool attached; /* this connection's daemon has the bulk buffer */
     bool sent;     /* the daemon may have got some of the request under way */
+    enum memstore_calls calls;
+    unsigned called;      /* requests on this connection, until it has a ring or is refused one */
+    bool woke;            /* the daemon slept when it was last asked */
+    uint32_t ring_before; /* where the ring stood before the request under way */
     uint32_t bucket;
     uint64_t last_id;
 };
 
 /* Connects nothing yet. Both texts must live as long as the channel. */
-void channel_init(struct channel *channel, const char *socket, const char *bucket_name);
+void channel_init(struct channel *channel, const char *socket, const char *bucket_name,
+                  enum memstore_calls calls);
 
 /* Closes the connection and drops the bulk buffer; says nothing to the daemon, and so is right in a
  * forked child too. The channel can be used on. */

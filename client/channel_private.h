@@ -3,7 +3,6 @@
 #define MEMSTORE_CHANNEL_PRIVATE_H
 
 #include "channel.h"
-#include "memstore.h"
 
 /* What an answer must look like. */
 struct expected {

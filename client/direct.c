@@ -111,7 +111,7 @@ static int session_create(const char *socket, const char *bucket, bool with_envi
     session->generation = fork_generation();
     session->socket = strdup(socket);
     session->bucket = strdup(bucket);
-    channel_init(&session->channel, session->socket, session->bucket);
+    channel_init(&session->channel, session->socket, session->bucket, MEMSTORE_CALLS_SOCKET);
     if (session->socket && session->bucket)
         r = session_start(session, with_environment, deadline);
     if (r < 0) {

@@ -94,6 +94,26 @@ static int reads_choose(enum memstore_reads wanted, enum memstore_reads *ret_rea
     return 0;
 }
 
+static int calls_choose(enum memstore_calls wanted, enum memstore_calls *ret_calls)
+{
+    const char *variable = getenv("MEMSTORE_CALLS");
+
+    if (wanted != MEMSTORE_CALLS_AUTO && wanted != MEMSTORE_CALLS_RING &&
+        wanted != MEMSTORE_CALLS_SOCKET)
+        return message_fail(-EINVAL, "no such way to call: %d", (int)wanted);
+    *ret_calls = wanted;
+    if (wanted != MEMSTORE_CALLS_AUTO || !variable || !*variable)
+        return 0;
+    if (strcmp(variable, "ring") == 0)
+        *ret_calls = MEMSTORE_CALLS_RING;
+    else if (strcmp(variable, "socket") == 0)
+        *ret_calls = MEMSTORE_CALLS_SOCKET;
+    else if (strcmp(variable, "auto") != 0)
+        return message_fail(-EINVAL, "MEMSTORE_CALLS is '%s': set it to auto, ring or socket",
+                            variable);
+    return 0;
+}
+
 static int handle_init(struct memstore *store, const struct memstore_options *options)
 {
     int r;
@@ -110,10 +130,12 @@ static int handle_init(struct memstore *store, const struct memstore_options *op
     if (r < 0)
         return message_fail(r, "out of memory");
     r = reads_choose(options->reads, &store->reads);
+    if (r == 0)
+        r = calls_choose(options->calls, &store->calls);
     if (r < 0)
         return r;
     store->generation = fork_generation();
-    channel_init(&store->channel, store->socket, store->bucket);
+    channel_init(&store->channel, store->socket, store->bucket, store->calls);
     return channel_connect(&store->channel, deadline_in(store->timeout));
 }
 
@@ -131,7 +153,7 @@ int memstore_open(const struct memstore_options *options, struct memstore **ret_
     memset(store, 0, sizeof(*store));
     turns_init(&store->turns);
     direct_init(&store->direct);
-    channel_init(&store->channel, NULL, NULL);
+    channel_init(&store->channel, NULL, NULL, MEMSTORE_CALLS_AUTO);
     r = handle_init(store, &ours);
     if (r < 0) {
         memstore_close(store);

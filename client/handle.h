@@ -12,6 +12,7 @@ struct memstore {
     char *bucket; /* name */
     int timeout;  /* milliseconds of each call */
     enum memstore_reads reads;
+    enum memstore_calls calls;
     _Atomic unsigned generation; /* the process that the connection belongs to */
     struct turns turns;
     struct channel channel;

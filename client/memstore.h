@@ -69,6 +69,18 @@ enum memstore_reads {
 };
 
 /*
+ * How the calls that ask the daemon get to it. Through a ring in shared memory neither side has to
+ * be woken while calls come one soon after the other; a handle makes one after its first few calls.
+ * The socket is for whoever cannot have one. The results are the same.
+ */
+enum memstore_calls {
+    MEMSTORE_CALLS_AUTO = 0,   /* through a ring where that is possible; $MEMSTORE_CALLS (ring,
+                                  socket) may choose otherwise */
+    MEMSTORE_CALLS_RING = 1,   /* through a ring from the first call on, or -EOPNOTSUPP */
+    MEMSTORE_CALLS_SOCKET = 2, /* never through a ring */
+};
+
+/*
  * How to open a store. Set size to sizeof(struct memstore_options) and what is not wanted to 0 or
  * NULL; NULL instead of options means all defaults. Later versions may add members at the end.
  */
@@ -79,6 +91,7 @@ struct memstore_options {
     const char *bucket; /* NULL: "default" */
     int timeout_ms;     /* deadline of each call. 0: 5000; negative: -EINVAL */
     enum memstore_reads reads;
+    enum memstore_calls calls;
 };
 
 /* A pair of strings that an object carries. Both are UTF-8 by custom, and may be empty. */

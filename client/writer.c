@@ -47,7 +47,7 @@ int memstore_writer_open(struct memstore *store, const void *key, size_t key_len
 
     if (!writer)
         return message_fail(-ENOMEM, "out of memory");
-    channel_init(&writer->channel, store->socket, store->bucket);
+    channel_init(&writer->channel, store->socket, store->bucket, store->calls);
     r = writer_init(writer, store, key, key_length, options);
     if (r < 0) {
         memstore_writer_abort(writer);

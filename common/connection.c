@@ -80,7 +80,14 @@ void connection_finish(struct connection *connection)
         connection_close_fd(connection, connection->fd);
     buffer_release(&connection->in);
     buffer_release(&connection->out);
+    ring_finish(&connection->ring);
     connection_init(connection, -1);
+}
+
+void connection_use_ring(struct connection *connection, void *file, bool is_daemon)
+{
+    ring_init(&connection->ring, file, is_daemon);
+    connection->by_socket = connection_unsent(connection);
 }
 
 /* Keeps the first descriptors and closes the others. */
@@ -115,35 +122,55 @@ static void connection_collect_fds(struct connection *connection, struct msghdr 
     }
 }
 
-int connection_receive(struct connection *connection)
+/* Reads bytes off the socket, and descriptors. Returns as connection_receive. */
+static int connection_read(struct connection *connection, void *to, size_t size)
 {
-    struct buffer *in = &connection->in;
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
-    size_t room = FRAME_MAX - connection_unread(connection);
-    struct iovec bytes;
+    struct iovec bytes = {.iov_base = to, .iov_len = size};
     struct msghdr message = {.msg_iov = &bytes,
                              .msg_iovlen = 1,
                              .msg_control = control,
                              .msg_controllen = sizeof(control)};
-    ssize_t n;
+    ssize_t n = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    connection_collect_fds(connection, &message);
+    return n > 0 ? (int)n : -ECONNRESET;
+}
+
+int connection_receive_bell(struct connection *connection)
+{
+    uint8_t bytes[256];
+
+    return connection_read(connection, bytes, sizeof(bytes));
+}
+
+int connection_receive(struct connection *connection)
+{
+    struct buffer *in = &connection->in;
+    size_t room = FRAME_MAX - connection_unread(connection);
     int r;
 
+    if (connection->ring.page) {
+        r = ring_available(&connection->ring);
+        if (r < 0)
+            return r;
+        room = (size_t)r < room ? (size_t)r : room;
+    }
     if (room == 0)
         return 0;
     r = buffer_make_room(in, room);
     if (r < 0)
         return r;
-    bytes = (struct iovec){.iov_base = in->data + in->end, .iov_len = room};
-    n = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    r = n < 0 ? -errno : (int)n;
-    if (n >= 0)
-        connection_collect_fds(connection, &message);
-    if (n > 0)
-        in->end += (size_t)n;
+    if (connection->ring.page)
+        r = ring_take(&connection->ring, in->data + in->end, room);
+    else
+        r = connection_read(connection, in->data + in->end, room);
+    if (r > 0)
+        in->end += (size_t)r;
     buffer_drop(in, 0); /* if nothing came, the memory goes */
-    if (r == 0)
-        return -ECONNRESET;
-    return r == -EAGAIN || r == -EINTR ? 0 : r;
+    return r;
 }
 
 int connection_next(struct connection *connection, struct frame *ret_frame)
@@ -203,12 +230,13 @@ uint8_t *connection_queue(struct connection *connection, const struct frame_head
     return place + sizeof(complete);
 }
 
-static ssize_t connection_send_once(struct connection *connection)
+/* Sends bytes over the socket, and descriptors. */
+static int connection_write(struct connection *connection, const void *from, size_t size)
 {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(CONNECTION_FDS * sizeof(int))] = {0};
-    struct iovec bytes = {.iov_base = connection->out.data + connection->out.start,
-                          .iov_len = connection_unsent(connection)};
+    struct iovec bytes = {.iov_base = (void *)(uintptr_t)from, .iov_len = size};
     struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+    ssize_t n;
 
     if (connection->passing > 0) {
         size_t length = connection->passing * sizeof(int);
@@ -222,20 +250,54 @@ static ssize_t connection_send_once(struct connection *connection)
         head->cmsg_len = CMSG_LEN(length);
         memcpy(CMSG_DATA(head), connection->passing_fds, length);
     }
-    return sendmsg(connection->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    do {
+        n = sendmsg(connection->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    connection->passing = 0;
+    return (int)n;
+}
+
+int connection_ring_bell(struct connection *connection)
+{
+    int r = connection_write(connection, "", 1);
+
+    return r == -EAGAIN ? 0 : r; /* many bytes wait there to be read: any of them wakes */
+}
+
+/* Sends once, by the way that is the next bytes'. */
+static int connection_send_once(struct connection *connection)
+{
+    const uint8_t *from = connection->out.data + connection->out.start;
+    size_t size = connection_unsent(connection);
+    int r;
+
+    if (!connection->ring.page)
+        return connection_write(connection, from, size);
+    if (connection->by_socket > 0) {
+        r = connection_write(connection, from, connection->by_socket);
+        if (r > 0)
+            connection->by_socket -= (size_t)r;
+        return r;
+    }
+    if (connection->passing > 0) {
+        r = connection_write(connection, "", 1);
+        if (r < 0)
+            return r;
+    }
+    r = ring_put(&connection->ring, from, size);
+    return r == 0 ? -EAGAIN : r;
 }
 
 int connection_send(struct connection *connection)
 {
     while (connection_unsent(connection) > 0) {
-        ssize_t n = connection_send_once(connection);
+        int r = connection_send_once(connection);
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        connection->passing = 0;
-        buffer_drop(&connection->out, (size_t)n);
+        if (r < 0)
+            return r;
+        buffer_drop(&connection->out, (size_t)r);
     }
     return 0;
 }

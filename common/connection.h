@@ -1,11 +1,12 @@
 /*
- * A connection: frames in and out of a non-blocking Unix stream socket, buffered and bounded, and
- * a few descriptors. Both sides of the protocol use it; neither blocks here.
+ * A connection: frames in and out of a non-blocking Unix stream socket or of a ring, buffered and
+ * bounded, and a few descriptors. Both sides of the protocol use it; neither blocks here.
  */
 #ifndef MEMSTORE_CONNECTION_H
 #define MEMSTORE_CONNECTION_H
 
 #include "protocol.h"
+#include "ring.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +31,8 @@ struct connection {
     bool lost_fds;                   /* some came that this process has no room for */
     int passing_fds[CONNECTION_FDS]; /* that go with the next byte that is sent; not owned */
     size_t passing;
+    struct ring ring;         /* frames go through it, if there is one */
+    size_t by_socket;         /* bytes of `out` that were queued before it */
     void (*close_fd)(int fd); /* closes the socket and received descriptors; NULL: close() */
 };
 
@@ -43,14 +46,24 @@ struct frame {
 /* Takes over fd, which must be non-blocking. */
 void connection_init(struct connection *connection, int fd);
 
-/* Closes the socket and a descriptor that was not taken, frees the buffers. */
+/* Closes the socket and a descriptor that was not taken, frees the buffers, unmaps the ring. */
 void connection_finish(struct connection *connection);
 
 /*
+ * From now on frames go through the ring (which the connection owns), but for what is queued
+ * already. The file is mapped and full of zeros.
+ */
+void connection_use_ring(struct connection *connection, void *file, bool is_daemon);
+
+/*
  * Reads once what has arrived. Returns the bytes read, 0 if nothing has arrived or the buffer is
- * full, -ECONNRESET at the end of the stream, or another negative errno.
+ * full, -ECONNRESET at the end of the stream, -EPROTO if the ring is out of order, or another
+ * negative errno. With a ring the end of the socket is only seen by connection_receive_bell.
  */
 int connection_receive(struct connection *connection);
+
+/* With a ring: reads the bytes that wake us off the socket, and descriptors. Returns as above. */
+int connection_receive_bell(struct connection *connection);
 
 /*
  * Finds the next whole frame. Returns 1 and *ret_frame, 0 if more has to arrive first, or -EPROTO
@@ -75,10 +88,13 @@ uint8_t *connection_queue(struct connection *connection, const struct frame_head
                           size_t body_length);
 
 /*
- * Sends what waits, as far as the socket takes it. Returns 0 if all is sent, -EAGAIN if the rest
- * must wait, or another negative errno.
+ * Sends what waits, as far as the socket or the ring takes it. Returns 0 if all is sent, -EAGAIN if
+ * the rest must wait, or another negative errno. With a ring, descriptors go over the socket.
  */
 int connection_send(struct connection *connection);
+
+/* With a ring: wakes the other side, with a byte on the socket. Negative errno. */
+int connection_ring_bell(struct connection *connection);
 
 /* Bytes that wait to be sent, and bytes received that are not consumed. */
 size_t connection_unsent(const struct connection *connection);

@@ -2,17 +2,21 @@
 
 #include "closer.h"
 #include "direct.h"
+#include "guard.h"
 #include "listing.h"
 #include "request.h"
 #include "server.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* A client's share of a turn, in requests. One that moves much comes by itself (request_handle). */
@@ -58,11 +62,13 @@ static void update(struct client *client)
     struct server *server = client->server;
     size_t unsent = connection_unsent(&client->connection);
     size_t unread = connection_unread(&client->connection);
-    bool reads = !is_blocked(client) && !client->ended && unread < FRAME_MAX;
+    bool has_ring = client->connection.ring.page;
+    size_t by_socket = has_ring ? client->connection.by_socket : unsent;
+    bool reads = (has_ring || (!is_blocked(client) && unread < FRAME_MAX)) && !client->ended;
     bool waits = !client->greeted || unsent > 0 || client->closing ||
                  (unread > 0 && !client->is_ready && !client->listing);
 
-    watch(client, (reads ? (uint32_t)EPOLLIN : 0) | (unsent > 0 ? (uint32_t)EPOLLOUT : 0));
+    watch(client, (reads ? (uint32_t)EPOLLIN : 0) | (by_socket > 0 ? (uint32_t)EPOLLOUT : 0));
     if (client->waiting_since && (!waits || client->progress)) {
         TAILQ_REMOVE(&server->waiting, client, waiting);
         client->waiting_since = 0;
@@ -74,14 +80,91 @@ static void update(struct client *client)
     client->progress = false;
 }
 
+/* ---- bytes ---- */
+
+static int receive(void *connection)
+{
+    return connection_receive(connection);
+}
+
+static int send_all(void *connection)
+{
+    return connection_send(connection);
+}
+
+/* Moves the futex of a ring, and wakes its client if it sleeps. */
+static int note_changes(void *context)
+{
+    struct client *client = context;
+    struct ring_page *page = client->connection.ring.page;
+
+    atomic_store_explicit(&page->changes, ++client->ring_changes, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&page->client_sleeps, memory_order_relaxed))
+        syscall(SYS_futex, &page->changes, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    return 0;
+}
+
+static int client_send(struct client *client)
+{
+    size_t unsent = connection_unsent(&client->connection);
+    int r;
+
+    if (!client->connection.ring.page)
+        return connection_send(&client->connection);
+    r = guard_call(send_all, &client->connection);
+    if (connection_unsent(&client->connection) < unsent)
+        client->ring_moved = true;
+    if (client->ring_moved && (r == 0 || r == -EAGAIN)) {
+        client->ring_moved = false;
+        if (guard_call(note_changes, client) < 0)
+            return -EFAULT;
+    }
+    return r;
+}
+
+bool client_look(struct client *client)
+{
+    struct connection *connection = &client->connection;
+    size_t unsent = connection_unsent(connection);
+    int r;
+
+    if (unsent > 0) {
+        client_flush(client);
+        if (client->dead)
+            return true;
+    }
+    if (is_blocked(client) || connection_unread(connection) == FRAME_MAX)
+        return connection_unsent(connection) < unsent;
+    r = guard_call(receive, connection);
+    if (r < 0) {
+        client_close(client); /* its own memory is out of order */
+        return true;
+    }
+    if (r > 0) {
+        client->ring_used = client->server->turn_started;
+        client->ring_moved = true;
+        set_ready(client, true);
+    }
+    return r > 0 || connection_unsent(connection) < unsent;
+}
+
 static void client_receive(struct client *client)
 {
-    int r = connection_receive(&client->connection);
+    bool has_ring = client->connection.ring.page;
+    int r = has_ring ? connection_receive_bell(&client->connection)
+                     : connection_receive(&client->connection);
 
     if (r == -ECONNRESET)
         client->ended = true;
     else if (r < 0)
         client_close(client);
+    if (client->dead)
+        return;
+    if (has_ring) {
+        rings_wake(client);
+        client_look(client);
+    }
     if (!client->dead)
         set_ready(client, true);
 }
@@ -150,6 +233,7 @@ void client_close(struct client *client)
     TAILQ_REMOVE(&server->all, client, all);
     TAILQ_INSERT_TAIL(&server->dead, client, dead_entry);
     direct_leave(client);
+    rings_leave(client);
     /* Another thread closes the socket; the peer sees the end now. */
     epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, client->connection.fd, NULL);
     shutdown(client->connection.fd, SHUT_RDWR);
@@ -299,7 +383,8 @@ void client_fail_answers(struct client *client, int status)
 
     if (length == 0)
         return;
-    answers = malloc(length);
+    /* The answer to RING is among them: what it says has been done. */
+    answers = client->connection.by_socket > 0 ? NULL : malloc(length);
     if (!answers) {
         client_close(client);
         return;
@@ -323,7 +408,7 @@ void client_flush(struct client *client)
     /* Answers go out after their commit, which flushes the client again. */
     if (client->uncommitted > 0)
         return;
-    r = connection_send(&client->connection);
+    r = client_send(client);
     if (connection_unsent(&client->connection) < unsent)
         client->progress = true;
     if (r < 0 && r != -EAGAIN) {
@@ -336,7 +421,7 @@ void client_flush(struct client *client)
 
         if (connection_next(&client->connection, &frame) != 0)
             set_ready(client, true);
-        else if (client->ended)
+        else if (client->ended && !(client->connection.ring.page && client_look(client)))
             client->closing = true; /* all that it asked for is done */
     }
     if (client->closing && connection_unsent(&client->connection) == 0) {

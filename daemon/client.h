@@ -35,8 +35,12 @@ struct client {
     size_t uncommitted;        /* bytes of answers that the next commit decides on */
     struct listing *listing;   /* under way; nothing else is handled meanwhile */
     uint64_t waiting_since;    /* 0: it is not waited for */
+    uint64_t ring_used;        /* when a request last came through the ring */
+    uint32_t ring_changes;     /* what the ring's futex was set to */
+    bool ring_moved;           /* something was put into it or taken out since */
     bool is_ready, is_replied; /* in those queues */
-    TAILQ_ENTRY(client) all, ready, replied, waiting, direct, dead_entry;
+    bool is_active;
+    TAILQ_ENTRY(client) all, ready, replied, waiting, active, direct, dead_entry;
 };
 
 /* Takes over a connected socket; on failure it is left open. -ENOMEM, -ENOSPC. */
@@ -44,6 +48,9 @@ int client_create(struct server *server, int fd);
 
 /* Closes it now. Its memory lives until the end of the turn. */
 void client_close(struct client *client);
+
+/* Takes in what has come through the ring. Returns whether there is something to do. */
+bool client_look(struct client *client);
 
 /* Handles what has arrived, up to a share of the turn. */
 void client_process(struct client *client);

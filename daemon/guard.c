@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* Set while a copy is under way; the daemon copies in one thread. */
+/* Set while a client's memory is touched; the daemon does that in one thread. */
 static volatile sig_atomic_t copying;
 static sigjmp_buf escape;
 
@@ -23,6 +23,22 @@ int guard_start(void)
     struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
 
     return sigaction(SIGBUS, &action, NULL) < 0 ? -errno : 0;
+}
+
+int guard_call(int (*call)(void *context), void *context)
+{
+    int r;
+
+    if (sigsetjmp(escape, 0) != 0) {
+        copying = 0;
+        return -EFAULT;
+    }
+    copying = 1;
+    atomic_signal_fence(memory_order_seq_cst); /* the call stays between the two */
+    r = call(context);
+    atomic_signal_fence(memory_order_seq_cst);
+    copying = 0;
+    return r;
 }
 
 int guard_copy(void *to, const void *from, size_t size)

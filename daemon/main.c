@@ -68,7 +68,8 @@ static int serve(struct listener *listener, const struct options *options)
                                                       .folder = folder.path,
                                                       .direct = options->direct,
                                                       .keep = options->keep,
-                                                      .client_timeout = options->client_timeout});
+                                                      .client_timeout = options->client_timeout,
+                                                      .spin = options->spin});
     store_close(store);
 out:
     /* After a failure the store stays, for the next start or for who looks into it. */

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #define CLIENT_TIMEOUT_MAX 3600
+#define SPIN_MAX 1000 /* microseconds: more would be a core burnt */
 
 static const char help[] =
     "Usage: memstored [OPTION]...\n"
@@ -34,12 +35,14 @@ static const char help[] =
     "                        user), group (also the socket's group) or off [user]\n"
     "  --client-timeout SEC  patience with a client that holds half a request or does not take\n"
     "                        its answers [10]\n"
+    "  --spin-us TIME        microseconds to look for the next request before sleeping, where it\n"
+    "                        mostly comes soon; 0: sleep at once [50]\n"
     "  --version             print the version and exit\n"
     "  --help                print this and exit\n"
     "\n"
     "Each option has an environment variable: MEMSTORE_SOCKET, MEMSTORE_DATA, MEMSTORE_MAX_SIZE,\n"
     "MEMSTORE_MAX_MEMORY, MEMSTORE_SOCKET_MODE, MEMSTORE_KEEP=yes, MEMSTORE_ALLOW_DISK=yes,\n"
-    "MEMSTORE_DIRECT, MEMSTORE_CLIENT_TIMEOUT.\n"
+    "MEMSTORE_DIRECT, MEMSTORE_CLIENT_TIMEOUT, MEMSTORE_SPIN_US.\n"
     "\n"
     "  memstored --max-size 512M            in one terminal, and then in another\n"
     "  echo hello | memstore put greeting && memstore get greeting\n";
@@ -98,6 +101,19 @@ static int read_client_timeout(const char *name, const char *text, struct option
         return -EINVAL;
     }
     options->client_timeout = (unsigned)seconds;
+    return 0;
+}
+
+static int read_spin(const char *name, const char *text, struct options *options)
+{
+    char *end;
+    unsigned long spin = strtoul(text, &end, 10);
+
+    if (!isdigit((unsigned char)*text) || *end || spin > SPIN_MAX) {
+        log_error("%s '%s': not a number of microseconds from 0 to %d", name, text, SPIN_MAX);
+        return -EINVAL;
+    }
+    options->spin = (unsigned)spin;
     return 0;
 }
 
@@ -177,6 +193,7 @@ static const struct option_row {
     {"--allow-disk", "MEMSTORE_ALLOW_DISK", true, read_allow_disk},
     {"--direct", "MEMSTORE_DIRECT", false, read_direct},
     {"--client-timeout", "MEMSTORE_CLIENT_TIMEOUT", false, read_client_timeout},
+    {"--spin-us", "MEMSTORE_SPIN_US", false, read_spin},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -245,7 +262,8 @@ int options_read(int argc, char **argv, struct options *ret_options)
     struct options options = {.max_size = OPTION_UNSET,
                               .max_memory = OPTION_UNSET,
                               .socket_mode = 0600,
-                              .client_timeout = 10};
+                              .client_timeout = 10,
+                              .spin = 50};
     int r = read_environment(&options);
 
     if (r == 0)

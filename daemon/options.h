@@ -26,6 +26,7 @@ struct options {
     bool allow_disk;
     enum direct_mode direct;
     unsigned client_timeout; /* seconds */
+    unsigned spin;           /* microseconds */
 };
 
 /*

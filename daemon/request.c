@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Bytes that a request may move in a turn with others. */
@@ -243,37 +244,83 @@ static int handle_hello(struct request *request)
     return 0;
 }
 
+/* The one descriptor that came with the request, or what is wrong with them. */
+static int take_fd(struct request *request, int *ret_fd)
+{
+    struct connection *connection = &request->client->connection;
+
+    /* With a ring, descriptors have come over the socket before. */
+    if (connection->ring.page && connection->received == 0) {
+        int r = connection_receive_bell(connection);
+
+        if (r < 0)
+            return r;
+    }
+    return connection_take_fds(connection, ret_fd, 1);
+}
+
+static int answer_bad_file(struct request *request, int error, const char *wanted)
+{
+    switch (error) {
+    case -EBADF:
+        return ANSWER_ERROR(request, error, "no descriptor came with it");
+    case -E2BIG:
+        return ANSWER_ERROR(request, error, "more than one descriptor came with it");
+    case -EMFILE:
+        return ANSWER_ERROR(request, error,
+                            "memstored has no descriptors left; raise its limit (LimitNOFILE, "
+                            "ulimit -n)");
+    case -EINVAL:
+        return ANSWER_ERROR(request, error, "%s", wanted);
+    default:
+        return ANSWER_ERROR(request, error, "%s", strerror(-error));
+    }
+}
+
 static int handle_attach(struct request *request)
 {
-    struct client *client = request->client;
     int fd;
     int r;
 
     if (request->body.left > 0)
         return answer_malformed(request);
-    r = connection_take_fds(&client->connection, &fd, 1);
+    r = take_fd(request, &fd);
     if (r == 0)
-        r = bulk_attach(&client->bulk, fd);
-    switch (r) {
-    case 0:
-        return answer_nothing(request);
-    case -EBADF:
-        return ANSWER_ERROR(request, r, "no descriptor came with it");
-    case -E2BIG:
-        return ANSWER_ERROR(request, r, "more than one descriptor came with it");
-    case -EMFILE:
-        return ANSWER_ERROR(request, r,
-                            "memstored has no descriptors left; raise its limit (LimitNOFILE, "
-                            "ulimit -n)");
-    case -EALREADY:
+        r = bulk_attach(&request->client->bulk, fd);
+    if (r == -EALREADY)
         return ANSWER_ERROR(request, r, "the connection has a bulk buffer");
-    case -EINVAL:
-        return ANSWER_ERROR(request, r,
-                            "a bulk buffer is a memfd that is not empty, sealed against shrinking "
-                            "and not against writing");
-    default:
-        return ANSWER_ERROR(request, r, "%s", strerror(-r));
+    if (r < 0)
+        return answer_bad_file(request, r,
+                               "a bulk buffer is a memfd that is not empty, sealed against "
+                               "shrinking and not against writing");
+    return answer_nothing(request);
+}
+
+static int handle_ring(struct request *request)
+{
+    struct client *client = request->client;
+    void *file;
+    int fd;
+    int r;
+
+    if (request->body.left > 0)
+        return answer_malformed(request);
+    r = take_fd(request, &fd);
+    if (r == 0)
+        r = rings_map(fd, &file);
+    if (r < 0)
+        return answer_bad_file(request, r,
+                               "a ring is a memfd of the size that the protocol says, sealed "
+                               "against shrinking and growing and not against writing");
+    if (client->connection.ring.page) {
+        munmap(file, RING_FILE_SIZE);
+        return ANSWER_ERROR(request, -EALREADY, "the connection has a ring");
     }
+    if (client_answer(client, request->header, NULL, 0))
+        rings_begin(client, file);
+    else
+        munmap(file, RING_FILE_SIZE);
+    return 0;
 }
 
 /* Requests that move much come one at a time, between turns of the others, so that nobody waits for
@@ -590,6 +637,8 @@ static int handle_direct(struct request *request)
 
     if (request->body.left > 0)
         return answer_malformed(request);
+    if (client->connection.ring.page)
+        return ANSWER_ERROR(request, -EPROTO, "DIRECT comes before RING");
     r = direct_admit(client);
     if (r == -EPERM)
         return ANSWER_ERROR(request, r, "direct reads are not for this user");
@@ -642,7 +691,7 @@ static const struct operation_row {
     [OPERATION_INFO] = {handle_info, false},       [OPERATION_LIST] = {handle_list, true},
     [OPERATION_COPY] = {handle_copy, false},       [OPERATION_MOVE] = {handle_move, false},
     [OPERATION_STATS] = {handle_stats, false},     [OPERATION_DIRECT] = {handle_direct, false},
-    [OPERATION_HOLDERS] = {handle_holders, false},
+    [OPERATION_HOLDERS] = {handle_holders, false}, [OPERATION_RING] = {handle_ring, false},
 };
 
 /* Whether the header is one that a request of this operation can have. */

@@ -288,10 +288,12 @@ static int sleep_time(struct server *server, bool more)
 static int server_turn(struct server *server, bool more)
 {
     struct epoll_event events[EVENTS_MAX];
-    int count = epoll_wait(server->epoll_fd, events, EVENTS_MAX, sleep_time(server, more));
+    int count = rings_wait(server, events, EVENTS_MAX, sleep_time(server, more));
+    bool idle;
 
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
+    idle = count == 0 && TAILQ_EMPTY(&server->ready) && TAILQ_EMPTY(&server->listings);
     server->turn_started = server_now();
     if (server->accept_again && server->turn_started >= server->accept_again)
         resume_accepting(server);
@@ -311,9 +313,9 @@ static int server_turn(struct server *server, bool more)
     close_overdue(server);
     free_dead(server);
     keep_watchdog(server);
-    if (count == 0 && TAILQ_EMPTY(&server->ready) && TAILQ_EMPTY(&server->listings))
+    if (idle)
         return store_reserve_ahead(server->store);
-    return count > 0; /* look once more without sleeping, and do idle work if all is quiet */
+    return 1; /* look once more without sleeping, and do idle work if all is quiet */
 }
 
 /* ---- start and end ---- */
@@ -398,6 +400,7 @@ static int server_init(struct server *server, const struct server_settings *sett
     TAILQ_INIT(&server->direct.readers);
     TAILQ_INIT(&server->direct.inherited);
     server->started = server_now();
+    rings_init(&server->rings, settings->spin);
     set_clients_max(server);
     if (sd_watchdog_enabled(0, &watchdog) > 0)
         server->watchdog = watchdog / 2;

@@ -8,6 +8,7 @@
 #include "client.h"
 #include "direct.h"
 #include "listener.h"
+#include "rings.h"
 #include "store.h"
 
 #include <stdbool.h>
@@ -34,6 +35,7 @@ struct server {
     struct client_queue waiting; /* are waited for, the longest first */
     struct client_queue dead;    /* to be freed at the end of the turn */
     struct listing_queue listings;
+    struct rings rings;
 
     struct direct direct;
     bool large_allowed; /* a request that moves much may be handled now */
@@ -60,6 +62,7 @@ struct server_settings {
     enum direct_mode direct;
     bool keep;               /* the store stays after the end */
     unsigned client_timeout; /* seconds */
+    unsigned spin;           /* microseconds (rings.h) */
 };
 
 /* Serves until SIGTERM, SIGINT or SIGHUP (returns 0) or until the store fails (negative errno). */

@@ -497,10 +497,12 @@ struct memstore *harness_open(const struct harness_daemon *daemon)
 
 struct memstore *harness_open_reads(const struct harness_daemon *daemon, enum memstore_reads reads)
 {
-    struct memstore_options options = {.size = sizeof(options),
-                                       .socket = daemon->socket,
-                                       .timeout_ms = (int)(harness_seconds(30) * 1000),
-                                       .reads = reads};
+    struct memstore_options options = {
+        .size = sizeof(options),
+        .socket = daemon->socket,
+        .timeout_ms = (int)(harness_seconds(30) * 1000),
+        .reads = reads,
+        .calls = reads == MEMSTORE_READS_SOCKET ? MEMSTORE_CALLS_SOCKET : MEMSTORE_CALLS_AUTO};
     struct memstore *store = NULL;
     int r = memstore_open(&options, &store);
 

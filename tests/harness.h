@@ -71,7 +71,8 @@ int harness_stop(struct harness_daemon *daemon);
 void harness_kill(struct harness_daemon *daemon);
 
 /* A handle on the daemon's store; fails the test if it cannot be had. harness_open leaves it to
- * $MEMSTORE_READS how it reads. */
+ * $MEMSTORE_READS and $MEMSTORE_CALLS how it reads and calls; one that reads over the socket does
+ * all over the socket. */
 struct memstore *harness_open(const struct harness_daemon *daemon);
 struct memstore *harness_open_reads(const struct harness_daemon *daemon, enum memstore_reads reads);
 

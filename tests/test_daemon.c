@@ -138,7 +138,10 @@ static const char *const wrong_options[][2] = {{"--max-size", "12Q"},
                                                {"--client-timeout", "soon"},
                                                {"--client-timeout", "0"},
                                                {"--client-timeout", "-5"},
-                                               {"--client-timeout", "9999999999999999999999"}};
+                                               {"--client-timeout", "9999999999999999999999"},
+                                               {"--spin-us", "fast"},
+                                               {"--spin-us", "-1"},
+                                               {"--spin-us", "1001"}};
 
 START_TEST(options_that_do_not_parse_are_refused)
 {

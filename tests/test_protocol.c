@@ -197,7 +197,7 @@ END_TEST
 
 START_TEST(unknown_operations_are_told)
 {
-    static const uint16_t operations[] = {0, OPERATION_HOLDERS + 1, 100, 0x7fff, 0xffff};
+    static const uint16_t operations[] = {0, OPERATION_BATCH + 1, 100, 0x7fff, 0xffff};
     struct body body = body_key("small canary");
     int fd = raw_open();
 

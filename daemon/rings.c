@@ -1,0 +1,262 @@
+#include "rings.h"
+
+#include "closer.h"
+#include "guard.h"
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#define POLL_EVERY 20 /* microseconds that sockets may wait while rings are looked at */
+#define SWEEP_EVERY 1000
+#define QUIET 1000 /* microseconds without a request, and a ring is not looked at any more */
+#define VAIN_MAX 6
+
+void rings_init(struct rings *rings, uint64_t spin)
+{
+    cpu_set_t cores;
+
+    *rings = (struct rings){.spin = spin, .cores = 1};
+    TAILQ_INIT(&rings->active);
+    if (sched_getaffinity(0, sizeof(cores), &cores) == 0)
+        rings->cores = (size_t)CPU_COUNT(&cores);
+    /* On one core, whoever looks keeps the others from what is looked for. */
+    if (rings->cores == 1)
+        rings->spin = 0;
+}
+
+/* ---- one ring ---- */
+
+/* A file whose pages stay where they are, unless its owner wants trouble (guard.h). */
+static bool is_ring_file(int fd)
+{
+    const int wanted = F_SEAL_SHRINK | F_SEAL_GROW;
+    int seals = fcntl(fd, F_GET_SEALS);
+    struct statfs system;
+    struct stat info;
+
+    return seals >= 0 && (seals & (wanted | F_SEAL_WRITE)) == wanted && fstatfs(fd, &system) == 0 &&
+           system.f_type == TMPFS_MAGIC && fstat(fd, &info) == 0 && info.st_size == RING_FILE_SIZE;
+}
+
+int rings_map(int fd, void **ret_file)
+{
+    void *file;
+    int r = -EINVAL;
+
+    if (is_ring_file(fd)) {
+        file = mmap(NULL, RING_FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        r = file == MAP_FAILED ? -errno : 0;
+    }
+    if (r == 0)
+        *ret_file = file;
+    closer_close(fd); /* it may be anything */
+    return r;
+}
+
+void rings_begin(struct client *client, void *file)
+{
+    connection_use_ring(&client->connection, file, true);
+    rings_wake(client);
+}
+
+struct notice {
+    struct ring_page *page;
+    uint32_t awaits;
+    uint32_t is_crowded;
+};
+
+static int write_notice(void *context)
+{
+    const struct notice *notice = context;
+
+    atomic_store_explicit(&notice->page->is_crowded, notice->is_crowded, memory_order_relaxed);
+    atomic_store_explicit(&notice->page->daemon_awaits, notice->awaits, memory_order_release);
+    return 0;
+}
+
+/* Tells a client whether it has to wake us, and for what. */
+static void tell(struct client *client, uint32_t awaits)
+{
+    const struct rings *rings = &client->server->rings;
+    struct notice notice = {.page = client->connection.ring.page,
+                            .awaits = awaits,
+                            .is_crowded = rings->count + 1 > rings->cores};
+
+    /* Where this fails, so does the next look, which closes the client. */
+    guard_call(write_notice, &notice);
+}
+
+static uint32_t wishes(const struct client *client)
+{
+    return RING_AWAITS_REQUESTS |
+           (connection_unsent(&client->connection) > 0 ? RING_AWAITS_ROOM : 0);
+}
+
+void rings_leave(struct client *client)
+{
+    struct rings *rings = &client->server->rings;
+
+    if (!client->is_active)
+        return;
+    TAILQ_REMOVE(&rings->active, client, active);
+    rings->count--;
+    client->is_active = false;
+}
+
+void rings_wake(struct client *client)
+{
+    struct rings *rings = &client->server->rings;
+
+    if (client->is_active || !client->connection.ring.page)
+        return;
+    TAILQ_INSERT_TAIL(&rings->active, client, active);
+    rings->count++;
+    client->is_active = true;
+    client->ring_used = client->server->turn_started;
+    tell(client, 0);
+}
+
+/* ---- all of them ---- */
+
+static bool look(struct server *server)
+{
+    struct client *client, *next;
+    bool found = false;
+
+    for (client = TAILQ_FIRST(&server->rings.active); client; client = next) {
+        next = TAILQ_NEXT(client, active);
+        if (client_look(client))
+            found = true;
+    }
+    return found;
+}
+
+/* Has clients that have been quiet wake us. What came in the same moment is found by the look that
+ * follows, for which they are active still. */
+static void sweep(struct server *server, uint64_t now)
+{
+    struct rings *rings = &server->rings;
+    struct client *client, *next;
+
+    if (now < rings->swept + SWEEP_EVERY)
+        return;
+    rings->swept = now;
+    for (client = TAILQ_FIRST(&rings->active); client; client = next) {
+        next = TAILQ_NEXT(client, active);
+        if (now < client->ring_used + QUIET) {
+            tell(client, 0); /* the cores may be crowded now, or no longer */
+            continue;
+        }
+        tell(client, wishes(client));
+        atomic_thread_fence(memory_order_seq_cst);
+        if (client_look(client))
+            tell(client, 0);
+        else
+            rings_leave(client);
+    }
+}
+
+/* Has all clients wake us. Returns whether one of them came before it could know. */
+static bool rest(struct server *server)
+{
+    struct rings *rings = &server->rings;
+    struct client *client;
+    bool found;
+
+    TAILQ_FOREACH (client, &rings->active, active) {
+        tell(client, wishes(client));
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+    found = look(server);
+    if (found) {
+        TAILQ_FOREACH (client, &rings->active, active) {
+            tell(client, 0);
+        }
+        return true;
+    }
+    while ((client = TAILQ_FIRST(&rings->active)))
+        rings_leave(client);
+    return false;
+}
+
+/* ---- waiting ---- */
+
+static int poll_sockets(struct server *server, struct epoll_event *events, int max, uint64_t now)
+{
+    if (now < server->rings.polled + POLL_EVERY)
+        return 0;
+    server->rings.polled = now;
+    return epoll_wait(server->epoll_fd, events, max, 0);
+}
+
+/* Looks again and again. Returns 1 if a ring had something; otherwise as epoll_wait. */
+static bool spin(struct server *server, struct epoll_event *events, int max, int *ret_count)
+{
+    struct rings *rings = &server->rings;
+    uint64_t now = server_now();
+    const uint64_t end = now + rings->spin;
+
+    for (; now < end; now = server_now()) {
+        if (look(server))
+            return true;
+        *ret_count = poll_sockets(server, events, max, now);
+        if (*ret_count != 0)
+            return true;
+        if (rings->count + 1 > rings->cores)
+            sched_yield(); /* who has the core may have a request for us */
+        else
+            ring_pause();
+    }
+    return false;
+}
+
+/* The same where it pays. */
+static bool spin_if_it_pays(struct server *server, struct epoll_event *events, int max,
+                            int *ret_count)
+{
+    struct rings *rings = &server->rings;
+
+    if (rings->spin == 0)
+        return false;
+    if (rings->skip > 0) {
+        rings->skip--;
+        return false;
+    }
+    if (spin(server, events, max, ret_count)) {
+        rings->vain = 0;
+        return true;
+    }
+    rings->skip = (1U << rings->vain) - 1;
+    if (rings->vain < VAIN_MAX)
+        rings->vain++;
+    return false;
+}
+
+int rings_wait(struct server *server, struct epoll_event *events, int max, int timeout)
+{
+    struct rings *rings = &server->rings;
+    uint64_t now;
+    int count = 0;
+
+    if (rings->count > 0) {
+        now = server_now();
+        server->turn_started = now;
+        sweep(server, now);
+        if (look(server) || timeout == 0)
+            return poll_sockets(server, events, max, now);
+        if (spin_if_it_pays(server, events, max, &count))
+            return count;
+        if (rest(server))
+            return 0;
+    }
+    count = epoll_wait(server->epoll_fd, events, max, timeout);
+    if (rings->count > 0 || timeout != 0)
+        rings->polled = 0;
+    return count;
+}
