@@ -34,7 +34,7 @@ struct key key_twin(const struct key *key)
 {
     struct key twin = *key;
 
-    twin.bytes[0] = 't';
+    twin.bytes[0] ^= 'a' ^ 'A';
     return twin;
 }
 

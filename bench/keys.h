@@ -6,8 +6,11 @@
 #include <stdint.h>
 
 #define KEY_BYTES 16
-#define SMALL 128U          /* bytes of the objects that a store is filled with */
-#define LARGEST (16U << 20) /* bytes of the largest value */
+#define KIB (1U << 10)
+#define MIB (1U << 20)
+#define SMALL 128U           /* bytes of the objects that a store is filled with */
+#define READ_MAX (16U * MIB) /* bytes of the largest value that is read */
+#define LARGEST (64U * MIB)  /* bytes of the largest value */
 
 struct key {
     char bytes[KEY_BYTES];
@@ -22,7 +25,7 @@ struct keys {
 /* The key of one of the small objects. Neighbours by number are not neighbours by key. */
 struct key key_of_object(uint64_t number);
 
-/* A key that differs from the given one only: the target of copies and moves. */
+/* Another key, the target of copies and moves. Its own twin is the first one again. */
 struct key key_twin(const struct key *key);
 
 /* Keys of `objects` small objects, at random, as many as it takes to touch most of a large store.

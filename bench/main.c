@@ -58,7 +58,7 @@ static void write_report(struct report *report)
 {
     char json[512], data[512];
 
-    report->target_count = targets_evaluate(report->targets, TARGETS_MAX);
+    report->target_count = targets_evaluate(report->targets);
     report_print(report);
     snprintf(json, sizeof(json), "%s/bench.json", settings.build);
     snprintf(data, sizeof(data), "%s/bench.dat", settings.build);

@@ -15,10 +15,10 @@ static struct stream *opened; /* by the last open_first */
 
 static void start(void)
 {
-    /* Items of 16 MiB and a bit; memory for all, so that nothing is evicted. It refuses to run as
+    /* Items of 64 MiB and a bit; memory for all, so that nothing is evicted. It refuses to run as
      * root unless it is told to. */
     const char *arguments[] = {"memcached", "-s", socket_path, "-m", "4096", "-I",
-                               "64m",       "-U", "0",         "-u", "root", NULL};
+                               "128m",      "-U", "0",         "-u", "root", NULL};
 
     if (getuid() != 0)
         arguments[9] = NULL;

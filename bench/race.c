@@ -22,35 +22,45 @@ void race_close(struct race *race)
     memset(race, 0, sizeof(*race));
 }
 
+void race_add_one(struct race *race, const struct row *row, const struct keys *keys, int subject)
+{
+    const struct subject *of = subjects[subject];
+
+    if (!subject_is_present(subject) || !of->calls[row->call])
+        return;
+    if (race->count == ENTRIES_MAX)
+        run_fail("too many entries in a race");
+    race->entries[race->count++] = (struct entry){
+        .result = results_at(row, subject),
+        .before = of->before[row->call],
+        .call = of->calls[row->call],
+        .after = of->after[row->call],
+        .connection = race->connections[subject],
+        .keys = keys,
+    };
+}
+
 void race_add(struct race *race, const struct row *row, const struct keys *keys)
 {
-    for (int i = 0; i < SUBJECT_COUNT; i++) {
-        const struct subject *subject = subjects[i];
+    for (int i = 0; i < SUBJECT_COUNT; i++)
+        race_add_one(race, row, keys, i);
+}
 
-        if (!subject_is_present(i) || !subject->calls[row->call])
-            continue;
-        if (race->count == ENTRIES_MAX)
-            run_fail("too many entries in a race");
-        race->entries[race->count++] = (struct entry){
-            .result = results_at(row, i),
-            .before = subject->before[row->call],
-            .call = subject->calls[row->call],
-            .after = subject->after[row->call],
-            .connection = race->connections[i],
-            .keys = keys,
-        };
-    }
+void race_store_one(struct race *race, const struct keys *keys, uint32_t size, int subject)
+{
+    operation *put = subjects[subject]->calls[CALL_PUT];
+
+    if (!race->connections[subject] || !put)
+        return;
+    for (size_t i = 0; i < keys->count; i++)
+        put(race->connections[subject], &keys->list[i], size);
+    run_check();
 }
 
 void race_store(struct race *race, const struct keys *keys, uint32_t size)
 {
-    for (int i = 0; i < SUBJECT_COUNT; i++) {
-        if (!race->connections[i] || !subjects[i]->calls[CALL_PUT])
-            continue;
-        for (size_t j = 0; j < keys->count; j++)
-            subjects[i]->calls[CALL_PUT](race->connections[i], &keys->list[j], size);
-        run_check();
-    }
+    for (int i = 0; i < SUBJECT_COUNT; i++)
+        race_store_one(race, keys, size, i);
 }
 
 static void call_each(struct entry *entry, operation *call, uint64_t count)
@@ -126,7 +136,7 @@ static void calibrate(struct entry *entry)
 static void run_slice(struct entry *entry)
 {
     static double chunks[SLICE_CHUNKS_MAX];
-    const double calls = (double)entry->chunk * (entry->result->row.call == CALL_MOVE ? 2 : 1);
+    const double calls = (double)entry->chunk;
     int64_t end;
     unsigned count = 0;
 

@@ -29,11 +29,13 @@ struct race {
 void race_open(struct race *race, bool writes);
 void race_close(struct race *race);
 
-/* Lets all that have the row's call take part in it. */
+/* Lets all that have the row's call take part in it, or that one alone, if it has it. */
 void race_add(struct race *race, const struct row *row, const struct keys *keys);
+void race_add_one(struct race *race, const struct row *row, const struct keys *keys, int subject);
 
-/* Stores a set of objects with each of them. */
+/* Stores a set of objects with each of them, or with that one alone. */
 void race_store(struct race *race, const struct keys *keys, uint32_t size);
+void race_store_one(struct race *race, const struct keys *keys, uint32_t size, int subject);
 
 void race_run(struct race *race);
 

@@ -27,7 +27,7 @@ struct raw {
     MDB_env *env;
     MDB_txn *reader; /* NULL: this one writes */
     MDB_dbi dbi;
-    void *copy; /* LARGEST bytes */
+    void *copy; /* READ_MAX bytes */
 };
 
 static struct raw *opened; /* by the last open_first */
@@ -78,7 +78,7 @@ static void *warm_buffer(void)
     static void *buffer;
 
     if (!buffer)
-        buffer = memset(run_allocate(LARGEST), 1, LARGEST);
+        buffer = memset(run_allocate(READ_MAX), 1, READ_MAX);
     return buffer;
 }
 

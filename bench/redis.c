@@ -121,7 +121,6 @@ static void rename_key(struct stream *stream, const struct key *from, const stru
                  KEY_BYTES, KEY_BYTES, from->bytes, KEY_BYTES, KEY_BYTES, to->bytes);
 
     stream_send_text(stream, text, (size_t)length);
-    stream_expect(stream, "+OK\r\n");
 }
 
 static void move(void *connection, const struct key *key, uint32_t size)
@@ -130,7 +129,20 @@ static void move(void *connection, const struct key *key, uint32_t size)
 
     (void)size;
     rename_key(connection, key, &twin);
-    rename_key(connection, &twin, key);
+    stream_expect(connection, "+OK\r\n");
+}
+
+/* The object is where the last move has left it, or was never moved. */
+static void move_back(void *connection, const struct key *key, uint32_t size)
+{
+    const struct key twin = key_twin(key);
+    struct stream *stream = connection;
+
+    (void)size;
+    rename_key(stream, &twin, key);
+    stream_line(stream);
+    if (stream->buffer[0] != '-')
+        stream_expect(stream, "+OK\r\n");
 }
 
 static void delete (void *connection, const struct key *key, uint32_t size)
@@ -160,6 +172,6 @@ const struct subject subject_redis = {
               [CALL_COPY] = copy,
               [CALL_MOVE] = move,
               [CALL_DELETE] = delete},
-    .before = {[CALL_DELETE] = put},
+    .before = {[CALL_MOVE] = move_back, [CALL_DELETE] = put},
     .after = {[CALL_OPEN] = close_opened},
 };

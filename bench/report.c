@@ -84,32 +84,9 @@ static void print_cell(const struct row *row, int subject)
     print_right(cell, CELL_WIDTH);
 }
 
-static bool is_bare(const struct row *row)
-{
-    return row->call == CALL_ECHO || row->call == CALL_MEMCPY;
-}
-
-/* The part of the table that a row belongs to. */
-enum part { PART_OBJECTS, PART_SIZES, PART_PROCESSES, PART_CHANGES, PART_COUNT };
-
-static enum part part_of(const struct row *row)
-{
-    if (row->call >= CALL_PUT)
-        return PART_CHANGES;
-    if (row->processes > 0)
-        return PART_PROCESSES;
-    return row->objects > 0 ? PART_OBJECTS : PART_SIZES;
-}
-
 static void print_heading(enum part part)
 {
-    static const char *const titles[PART_COUNT] = {[PART_OBJECTS] =
-                                                       "reads, by the number of objects",
-                                                   [PART_SIZES] = "reads, by the size of values",
-                                                   [PART_PROCESSES] = "reading processes",
-                                                   [PART_CHANGES] = "changes"};
-
-    printf("\n%-*s", LABEL_WIDTH, titles[part]);
+    printf("\n%-*s", LABEL_WIDTH, part_title(part));
     for (int i = 0; i < COLUMNS; i++)
         print_right(subjects[i]->name, CELL_WIDTH);
     print_right("spread", SPREAD_WIDTH);
@@ -157,7 +134,7 @@ static void print_part(enum part part)
     print_heading(part);
     for (int call = 0; call < CALL_COUNT; call++)
         for (size_t i = 0; (row = results_row(i)); i++)
-            if ((int)row->call == call && !is_bare(row) && part_of(row) == part)
+            if ((int)row->call == call && !row_is_bare(row) && row->part == part)
                 print_row(row);
 }
 
@@ -181,7 +158,7 @@ static void print_bare(void)
 
     printf("\nbeside it\n");
     for (size_t i = 0; (row = results_row(i)); i++) {
-        if (!is_bare(row))
+        if (!row_is_bare(row))
             continue;
         row_print(row, label, sizeof(label));
         format_time(results_spread(
@@ -190,7 +167,7 @@ static void print_bare(void)
                     cell, sizeof(cell));
         printf("%-*s", LABEL_WIDTH, label);
         print_right(cell, CELL_WIDTH);
-        printf("\n");
+        printf("   %s\n", part_title(row->part));
     }
 }
 
@@ -212,6 +189,18 @@ static void print_target(const struct target *target)
                              : "NOT MET");
 }
 
+static void print_targets(const struct report *report)
+{
+    const char *group = NULL;
+
+    printf("\ntargets: ratios of the same round, their median and quartiles\n");
+    for (size_t i = 0; i < report->target_count; i++) {
+        if (report->targets[i].group != group)
+            printf("  %s\n", group = report->targets[i].group);
+        print_target(&report->targets[i]);
+    }
+}
+
 void report_print(const struct report *report)
 {
     printf("memstore bench");
@@ -220,9 +209,7 @@ void report_print(const struct report *report)
     printf("\n");
     print_contest();
     print_bare();
-    printf("\ntargets: ratios of the same round, their median and quartiles\n");
-    for (size_t i = 0; i < report->target_count; i++)
-        print_target(&report->targets[i]);
+    print_targets(report);
     if (settings.quick)
         printf("\nA quick run: short slices, few rounds, a smaller store.\n");
 }

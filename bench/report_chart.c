@@ -11,15 +11,18 @@
 #define SCRIPT "bench/chart.gp"
 
 struct line {
+    enum part part;
     enum call call;
     int subject;
 };
 
 /* The columns of the data, after the size; the script knows them by number. */
 static const struct line lines[] = {
-    {CALL_VIEW, SUBJECT_MEMSTORE}, {CALL_GET, SUBJECT_MEMSTORE}, {CALL_GET, SUBJECT_SOCKET},
-    {CALL_GET, SUBJECT_MEMCACHED}, {CALL_GET, SUBJECT_REDIS},    {CALL_PUT, SUBJECT_MEMSTORE},
-    {CALL_PUT, SUBJECT_MEMCACHED}, {CALL_PUT, SUBJECT_REDIS},    {CALL_MEMCPY, SUBJECT_MEMCPY},
+    {PART_SIZES, CALL_VIEW, SUBJECT_MEMSTORE},   {PART_SIZES, CALL_GET, SUBJECT_MEMSTORE},
+    {PART_SIZES, CALL_GET, SUBJECT_SOCKET},      {PART_SIZES, CALL_GET, SUBJECT_MEMCACHED},
+    {PART_SIZES, CALL_GET, SUBJECT_REDIS},       {PART_CHANGES, CALL_PUT, SUBJECT_MEMSTORE},
+    {PART_CHANGES, CALL_PUT, SUBJECT_MEMCACHED}, {PART_CHANGES, CALL_PUT, SUBJECT_REDIS},
+    {PART_SIZES, CALL_MEMCPY, SUBJECT_MEMCPY},
 };
 
 static void write_data(FILE *file)
@@ -27,7 +30,7 @@ static void write_data(FILE *file)
     for (const uint32_t *size = stage_all_sizes; *size; size++) {
         fprintf(file, "%u", (unsigned)*size);
         for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-            const struct row row = {.call = lines[i].call, .size = *size};
+            const struct row row = {.part = lines[i].part, .call = lines[i].call, .size = *size};
             const struct result *result = results_find(&row, lines[i].subject);
 
             if (result)

@@ -12,8 +12,9 @@ static size_t row_count;
 
 static bool is_same(const struct row *a, const struct row *b)
 {
-    return a->call == b->call && a->size == b->size && a->objects == b->objects &&
-           a->processes == b->processes && a->writer == b->writer && a->per_cpu == b->per_cpu;
+    return a->part == b->part && a->call == b->call && a->size == b->size &&
+           a->objects == b->objects && a->processes == b->processes && a->writer == b->writer &&
+           a->per_cpu == b->per_cpu;
 }
 
 static struct result *find(const struct row *row, int subject)
@@ -85,13 +86,40 @@ bool row_is_rate(const struct row *row)
     return row->processes > 0;
 }
 
+bool row_is_bare(const struct row *row)
+{
+    return row->call >= CALL_ECHO;
+}
+
+const char *part_title(enum part part)
+{
+    static const char *const titles[PART_COUNT] = {
+        [PART_OBJECTS] = "reads, by the number of objects",
+        [PART_SIZES] = "reads, by the size of values",
+        [PART_READERS] = "reading processes",
+        [PART_CHANGES] = "changes, by the size of values",
+    };
+
+    return titles[part];
+}
+
 const char *call_name(enum call call)
 {
     static const char *const names[CALL_COUNT] = {
-        [CALL_GET] = "get",       [CALL_VIEW] = "view",      [CALL_EXISTS] = "exists",
-        [CALL_INFO] = "info",     [CALL_LIST] = "list",      [CALL_OPEN] = "open + get",
-        [CALL_PUT] = "put",       [CALL_COPY] = "copy",      [CALL_MOVE] = "move",
-        [CALL_DELETE] = "delete", [CALL_ECHO] = "bare echo", [CALL_MEMCPY] = "memcpy",
+        [CALL_GET] = "get",
+        [CALL_VIEW] = "view",
+        [CALL_EXISTS] = "exists",
+        [CALL_INFO] = "info",
+        [CALL_LIST] = "list",
+        [CALL_OPEN] = "open + get",
+        [CALL_PUT] = "put",
+        [CALL_COPY] = "copy",
+        [CALL_MOVE] = "move",
+        [CALL_DELETE] = "delete",
+        [CALL_ECHO] = "bare echo",
+        [CALL_MEMCPY] = "memcpy",
+        [CALL_MEMCPYS] = "two memcpys",
+        [CALL_MEMCPYS_CACHED] = "two memcpys in cache",
     };
 
     return names[call];
@@ -128,6 +156,8 @@ void row_print(const struct row *row, char *text, size_t size)
                  row->per_cpu ? ", per CPU" : "");
     else if (row->call == CALL_LIST)
         snprintf(text, size, "list %d of %s", LIST_LENGTH, objects);
+    else if (row->objects == 1)
+        snprintf(text, size, "%s %s, one object", call_name(row->call), bytes);
     else if (row->objects > 0)
         snprintf(text, size, "%s %s of %s", call_name(row->call), bytes, objects);
     else

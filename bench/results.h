@@ -8,11 +8,22 @@
 
 #include <stddef.h>
 
+/* The parts of the table. Rows of one part are measured in one race, where they can be. */
+enum part {
+    PART_OBJECTS, /* reads, by the number of objects */
+    PART_SIZES,   /* reads, by the size of values */
+    PART_READERS, /* processes that read */
+    PART_CHANGES, /* by the size of values */
+    PART_COUNT,
+};
+
 /* What a row is about. Two rows with equal members are the same. */
 struct row {
+    enum part part;
     enum call call;
     uint32_t size;      /* of the values */
-    uint64_t objects;   /* in the store, besides a few thousand; 0: it does not matter */
+    uint64_t objects;   /* in the store, besides a few thousand; of a change: how many take part.
+                           0: it does not matter */
     unsigned processes; /* that do it at once; 0: this one. Then the samples are calls per second,
                            of all together, and else nanoseconds per call */
     bool writer;        /* while another one puts objects */
@@ -47,6 +58,12 @@ bool row_is_rate(const struct row *row);
 
 /* The row's name for people. */
 void row_print(const struct row *row, char *text, size_t size);
+
+/* It is about what bounds the others, and not about a contestant. */
+bool row_is_bare(const struct row *row);
+
+/* The part's name for people. */
+const char *part_title(enum part part);
 
 /* The call's name. */
 const char *call_name(enum call call);

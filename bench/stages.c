@@ -5,12 +5,14 @@
 #include <string.h>
 
 #define SIZES 6
+#define PAIR_SIZES 3
 #define SET_READ 'r'
-#define SET_CHANGED 'c'
+#define SET_SINGLE 's'
+#define SET_COPIED 'c'
+#define SET_MOVED 'm'
 #define SET_DELETED 'd'
 
-const uint32_t stage_all_sizes[SIZES + 1] = {16, SMALL, 4096, 65536, 1U << 20, LARGEST, 0};
-static const uint32_t changed_sizes[] = {SMALL, 1U << 20};
+const uint32_t stage_all_sizes[SIZES + 1] = {16, SMALL, 4 * KIB, 64 * KIB, MIB, READ_MAX, 0};
 
 static struct race race;
 
@@ -28,12 +30,20 @@ void stage_fill(uint64_t from, uint64_t to)
     }
 }
 
+static void add_echo(enum part part, const struct keys *keys)
+{
+    race_add(&race, &(struct row){.part = part, .call = CALL_ECHO, .size = ECHO_BYTES}, keys);
+}
+
 static void add_small(const struct keys *keys, uint64_t objects)
 {
     static const enum call calls[] = {CALL_GET, CALL_VIEW, CALL_EXISTS, CALL_INFO};
 
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
-        race_add(&race, &(struct row){.call = calls[i], .size = SMALL, .objects = objects}, keys);
+        race_add(&race,
+                 &(struct row){
+                     .part = PART_OBJECTS, .call = calls[i], .size = SMALL, .objects = objects},
+                 keys);
 }
 
 void stage_small(uint64_t objects)
@@ -50,9 +60,10 @@ void stage_small(uint64_t objects)
 
 static void add_size(const struct keys *keys, uint32_t size)
 {
-    race_add(&race, &(struct row){.call = CALL_GET, .size = size}, keys);
-    race_add(&race, &(struct row){.call = CALL_VIEW, .size = size}, keys);
-    race_add(&race, &(struct row){.call = CALL_MEMCPY, .size = size}, keys);
+    static const enum call calls[] = {CALL_GET, CALL_VIEW, CALL_MEMCPY};
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+        race_add(&race, &(struct row){.part = PART_SIZES, .call = calls[i], .size = size}, keys);
 }
 
 void stage_sizes(uint64_t objects)
@@ -69,7 +80,7 @@ void stage_sizes(uint64_t objects)
 
     race_open(&race, false);
     add_small(&keys, objects);
-    race_add(&race, &(struct row){.call = CALL_ECHO, .size = ECHO_BYTES}, &keys);
+    add_echo(PART_SIZES, &keys);
     for (size_t i = 0; i < SIZES; i++)
         add_size(&sets[i], stage_all_sizes[i]);
     race_run(&race);
@@ -85,7 +96,10 @@ void stage_list(uint64_t objects)
 
     run_progress("lists");
     race_open(&race, false);
-    race_add(&race, &(struct row){.call = CALL_LIST, .size = SMALL, .objects = objects}, &keys);
+    race_add(
+        &race,
+        &(struct row){.part = PART_OBJECTS, .call = CALL_LIST, .size = SMALL, .objects = objects},
+        &keys);
     race_run(&race);
     race_close(&race);
     keys_finish(&keys);
@@ -100,43 +114,95 @@ void stage_open(uint64_t objects)
     run_progress("opening");
     memset(&race, 0, sizeof(race));
     race.connections[SUBJECT_ECHO] = subjects[SUBJECT_ECHO]->open(false);
-    race_add(&race, &(struct row){.call = CALL_OPEN, .size = SMALL, .objects = objects}, &keys);
-    race_add(&race, &(struct row){.call = CALL_ECHO, .size = ECHO_BYTES, .objects = objects},
-             &keys);
+    race_add(
+        &race,
+        &(struct row){.part = PART_OBJECTS, .call = CALL_OPEN, .size = SMALL, .objects = objects},
+        &keys);
+    add_echo(PART_OBJECTS, &keys);
     race_run(&race);
     race_close(&race);
     keys_finish(&keys);
 }
 
-static void add_changes(const struct keys *changed, const struct keys *deleted, uint32_t size)
+/* ---- changes ---- */
+
+/* The sets of objects that are changed: of each size that a value is put with, or is copied, moved
+ * and deleted with. */
+struct changes {
+    struct keys puts[SIZES], single;
+    struct keys copied[PAIR_SIZES], moved[PAIR_SIZES], deleted[PAIR_SIZES];
+};
+
+static const uint32_t pair_sizes[PAIR_SIZES] = {SMALL, MIB, LARGEST};
+
+/* What copies, moves and deletes the largest values is ours alone: for the others it takes long to
+ * store them first. */
+static void add_pair(enum call call, const struct keys *keys, uint32_t size)
 {
-    race_store(&race, changed, size);
-    race_add(&race, &(struct row){.call = CALL_COPY, .size = size}, changed);
-    race_add(&race, &(struct row){.call = CALL_MOVE, .size = size}, changed);
-    race_add(&race, &(struct row){.call = CALL_DELETE, .size = size}, deleted);
+    const struct row row = {.part = PART_CHANGES, .call = call, .size = size};
+
+    if (size < LARGEST) {
+        race_store(&race, keys, size);
+        race_add(&race, &row, keys);
+        return;
+    }
+    race_store_one(&race, keys, size, SUBJECT_MEMSTORE);
+    race_add_one(&race, &row, keys, SUBJECT_MEMSTORE);
+    race_add_one(&race, &row, keys, SUBJECT_SOCKET);
+}
+
+static void add_memcpys(const struct keys *keys, uint32_t size)
+{
+    race_add(&race, &(struct row){.part = PART_CHANGES, .call = CALL_MEMCPYS, .size = size}, keys);
+    race_add(&race, &(struct row){.part = PART_CHANGES, .call = CALL_MEMCPYS_CACHED, .size = size},
+             keys);
+}
+
+static void add_changes(struct changes *changes)
+{
+    for (size_t i = 0; i < SIZES; i++) {
+        const struct row row = {.part = PART_CHANGES, .call = CALL_PUT, .size = stage_all_sizes[i]};
+
+        changes->puts[i] = keys_of_size(SET_READ, row.size);
+        race_add(&race, &row, &changes->puts[i]);
+        if (row.size >= MIB)
+            add_memcpys(&changes->puts[i], row.size);
+    }
+    changes->single = keys_of_size(SET_SINGLE, LARGEST); /* a set of one */
+    race_add(&race,
+             &(struct row){.part = PART_CHANGES, .call = CALL_PUT, .size = MIB, .objects = 1},
+             &changes->single);
+    for (size_t i = 0; i < PAIR_SIZES; i++) {
+        changes->copied[i] = keys_of_size(SET_COPIED, pair_sizes[i]);
+        changes->moved[i] = keys_of_size(SET_MOVED, pair_sizes[i]);
+        changes->deleted[i] = keys_of_size(SET_DELETED, pair_sizes[i]);
+        add_pair(CALL_COPY, &changes->copied[i], pair_sizes[i]);
+        add_pair(CALL_MOVE, &changes->moved[i], pair_sizes[i]);
+        add_pair(CALL_DELETE, &changes->deleted[i], pair_sizes[i]);
+    }
+    add_echo(PART_CHANGES, &changes->puts[0]);
+}
+
+static void changes_finish(struct changes *changes)
+{
+    for (size_t i = 0; i < SIZES; i++)
+        keys_finish(&changes->puts[i]);
+    keys_finish(&changes->single);
+    for (size_t i = 0; i < PAIR_SIZES; i++) {
+        keys_finish(&changes->copied[i]);
+        keys_finish(&changes->moved[i]);
+        keys_finish(&changes->deleted[i]);
+    }
 }
 
 void stage_changes(void)
 {
-    struct keys puts[SIZES], changed[2], deleted[2];
+    struct changes changes;
 
     run_progress("changes");
     race_open(&race, true);
-    for (size_t i = 0; i < SIZES; i++) {
-        puts[i] = keys_of_size(SET_READ, stage_all_sizes[i]);
-        race_add(&race, &(struct row){.call = CALL_PUT, .size = stage_all_sizes[i]}, &puts[i]);
-    }
-    for (size_t i = 0; i < 2; i++) {
-        changed[i] = keys_of_size(SET_CHANGED, changed_sizes[i]);
-        deleted[i] = keys_of_size(SET_DELETED, changed_sizes[i]);
-        add_changes(&changed[i], &deleted[i], changed_sizes[i]);
-    }
+    add_changes(&changes);
     race_run(&race);
     race_close(&race);
-    for (size_t i = 0; i < SIZES; i++)
-        keys_finish(&puts[i]);
-    for (size_t i = 0; i < 2; i++) {
-        keys_finish(&changed[i]);
-        keys_finish(&deleted[i]);
-    }
+    changes_finish(&changes);
 }

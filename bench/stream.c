@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (LARGEST + 65536) /* a whole answer: it is received by one copy */
+#define BUFFER_BYTES (READ_MAX + 65536) /* a whole answer: it is received by one copy */
 #define TIMEOUT_SECONDS 60
 
 struct stream *stream_open(const char *socket_path)

@@ -20,10 +20,12 @@ enum call {
     CALL_OPEN, /* a connection, and the first get on it */
     CALL_PUT,
     CALL_COPY,
-    CALL_MOVE, /* there and back: two moves */
+    CALL_MOVE, /* to the key's twin */
     CALL_DELETE,
     CALL_ECHO,
-    CALL_MEMCPY,
+    CALL_MEMCPY,         /* what a get costs at least */
+    CALL_MEMCPYS,        /* what a put does: into a buffer, and from there */
+    CALL_MEMCPYS_CACHED, /* the same, within the cache */
     CALL_COUNT,
 };
 

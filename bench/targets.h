@@ -5,6 +5,7 @@
 #include "bench/results.h"
 
 struct target {
+    const char *group; /* for people */
     char text[96];
     bool at_least; /* the ratio is to be the bound or more; else the bound or less */
     double bound;
@@ -13,9 +14,9 @@ struct target {
     bool is_met;
 };
 
-/* Works out all targets; returns how many. */
-size_t targets_evaluate(struct target *ret_targets, size_t most);
+#define TARGETS_MAX 96
 
-#define TARGETS_MAX 64
+/* Works out all targets; returns how many. */
+size_t targets_evaluate(struct target ret_targets[TARGETS_MAX]);
 
 #endif

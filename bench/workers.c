@@ -110,7 +110,8 @@ static void run_round(struct board *board, uint64_t objects, const struct keys *
 
     for (size_t i = 0; i < 6; i++)
         for (size_t j = 0; j < sizeof(contestants) / sizeof(contestants[0]); j++) {
-            const struct row row = {.call = CALL_GET,
+            const struct row row = {.part = PART_READERS,
+                                    .call = CALL_GET,
                                     .size = SMALL,
                                     .objects = objects,
                                     .processes = groups[i / 2],

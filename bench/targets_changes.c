@@ -1,0 +1,77 @@
+/* What is aimed at in changes. */
+#include "bench/targets_list.h"
+
+static struct row change(enum call call, uint32_t size)
+{
+    return (struct row){.part = PART_CHANGES, .call = call, .size = size};
+}
+
+static struct term ours(enum call call, uint32_t size)
+{
+    return term(change(call, size), SUBJECT_MEMSTORE);
+}
+
+/* How many times memstore's time the peers need for a put. */
+static void add_peers(struct targets *targets, uint32_t size, double redis, double memcached)
+{
+    char text[16];
+
+    size_print(size, text, sizeof(text));
+    at_least(targets_add(targets, term(change(CALL_PUT, size), SUBJECT_REDIS), ours(CALL_PUT, size),
+                         "redis SET %s : put %s", text, text),
+             redis);
+    at_least(targets_add(targets, term(change(CALL_PUT, size), SUBJECT_MEMCACHED),
+                         ours(CALL_PUT, size), "memcached set %s : put %s", text, text),
+             memcached);
+}
+
+static void add_puts(struct targets *targets)
+{
+    const struct row single = {.part = PART_CHANGES, .call = CALL_PUT, .size = MIB, .objects = 1};
+
+    add_peers(targets, SMALL, 10, 10);
+    at_most(targets_add(targets, ours(CALL_PUT, SMALL), term(change(CALL_PUT, SMALL), SUBJECT_RAW),
+                        "put 128 B : raw LMDB's put + commit"),
+            3);
+    add_peers(targets, MIB, 10, 4);
+    at_most(targets_add(targets, ours(CALL_PUT, MIB),
+                        term(change(CALL_MEMCPYS, MIB), SUBJECT_MEMCPY), "put 1 MiB : two memcpys"),
+            3);
+    at_most(targets_add(targets, term(single, SUBJECT_MEMSTORE),
+                        term(change(CALL_MEMCPYS_CACHED, MIB), SUBJECT_MEMCPY),
+                        "put 1 MiB, one object : two memcpys in cache"),
+            3);
+    add_peers(targets, READ_MAX, 5, 5);
+}
+
+/* Their time is to be that of a small put, whatever the value's size. */
+static void add_pairs(struct targets *targets)
+{
+    static const enum call calls[] = {CALL_COPY, CALL_MOVE, CALL_DELETE};
+    static const uint32_t sizes[] = {SMALL, MIB, LARGEST};
+    char text[16];
+
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = 0; j < 3; j++) {
+            size_print(sizes[j], text, sizeof(text));
+            at_most(targets_add(targets, ours(calls[i], sizes[j]), ours(CALL_PUT, SMALL),
+                                "%s %s : put 128 B", call_name(calls[i]), text),
+                    1.5);
+        }
+}
+
+static void add_socket(struct targets *targets)
+{
+    at_most(targets_add(targets, term(change(CALL_PUT, SMALL), SUBJECT_SOCKET),
+                        term(change(CALL_ECHO, ECHO_BYTES), SUBJECT_ECHO),
+                        "put 128 B over the socket : bare echo"),
+            1.25);
+}
+
+void targets_of_changes(struct targets *targets)
+{
+    targets->group = "changes";
+    add_puts(targets);
+    add_pairs(targets);
+    add_socket(targets);
+}
