@@ -27,7 +27,7 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(LDFLAGS)
 
 COMMON := connection ring metadata size socket_path record entry
 DAEMON := main guard closer options lock_file data_folder memory listener server client request bulk rings \
-	direct pins listing store reserve objects garbage scan etag log
+	direct pins listing store counters reserve objects garbage scan etag log
 CLIENT := handle turns channel connect await ringing memfd bulk fork environment direct message object put_head \
 	put get view key list pair writer url stats holders
 CLI := main arguments help commands key text status input output progress transfer print json

@@ -15,6 +15,8 @@
 
 #define DATABASES_MAX 16
 
+#define ROW_KEY_MAX (sizeof(uint32_t) + KEY_MAX)
+
 struct environment {
     MDB_env *env;
     MDB_dbi objects;
@@ -36,7 +38,33 @@ static int lmdb_error(int code)
     return code > 0 ? -code : code < 0 ? -EIO : 0;
 }
 
+/* A row's key: bucket id, big-endian, and the object's key. */
+static MDB_val row_key(uint8_t bytes[ROW_KEY_MAX], uint32_t bucket, const void *key,
+                       size_t key_length)
+{
+    uint32_t prefix = __builtin_bswap32(bucket);
+
+    memcpy(bytes, &prefix, sizeof(prefix));
+    if (key_length > 0)
+        memcpy(bytes + sizeof(prefix), key, key_length);
+    return (MDB_val){.mv_data = bytes, .mv_size = sizeof(prefix) + key_length};
+}
+
 /* ---- opening ---- */
+
+/* Whether it is a store of the form that this library knows. */
+static bool is_known(MDB_txn *txn, MDB_dbi objects)
+{
+    uint8_t bytes[ROW_KEY_MAX];
+    MDB_val row = row_key(bytes, STORE_HEAD_BUCKET, NULL, 0);
+    struct store_head head;
+    MDB_val data;
+
+    if (mdb_get(txn, objects, &row, &data) != 0 || data.mv_size != sizeof(head))
+        return false;
+    memcpy(&head, data.mv_data, sizeof(head));
+    return head.format == STORE_FORMAT;
+}
 
 static int open_databases(struct environment *environment)
 {
@@ -45,10 +73,10 @@ static int open_databases(struct environment *environment)
 
     if (r < 0)
         return r;
-    r = mdb_dbi_open(txn, "objects", 0, &environment->objects);
+    r = mdb_dbi_open(txn, NULL, 0, &environment->objects); /* the main one */
     if (r == 0)
         r = mdb_dbi_open(txn, "blobs", MDB_INTEGERKEY, &environment->blobs);
-    if (r != 0) {
+    if (r != 0 || !is_known(txn, environment->objects)) {
         mdb_txn_abort(txn);
         return -EIO; /* not -ENOENT, which means an object's absence */
     }
@@ -201,22 +229,10 @@ void reading_destroy(struct reading *reading)
         mdb_txn_abort(reading->txn);
 }
 
-/* A row's key: bucket id, big-endian, and the object's key. */
-static MDB_val row_key(uint8_t bytes[sizeof(uint32_t) + KEY_MAX], uint32_t bucket, const void *key,
-                       size_t key_length)
-{
-    uint32_t prefix = __builtin_bswap32(bucket);
-
-    memcpy(bytes, &prefix, sizeof(prefix));
-    if (key_length > 0)
-        memcpy(bytes + sizeof(prefix), key, key_length);
-    return (MDB_val){.mv_data = bytes, .mv_size = sizeof(prefix) + key_length};
-}
-
 int reading_find(struct reading *reading, uint32_t bucket, const void *key, size_t key_length,
                  struct record *ret_record)
 {
-    uint8_t bytes[sizeof(uint32_t) + KEY_MAX];
+    uint8_t bytes[ROW_KEY_MAX];
     MDB_val row = row_key(bytes, bucket, key, key_length);
     MDB_val data;
     int r = lmdb_error(mdb_get(reading->txn, reading->environment->objects, &row, &data));
@@ -267,7 +283,7 @@ int reading_scan(struct reading *reading, uint32_t bucket, const void *prefix, s
                               const struct record *record),
                  void *context)
 {
-    uint8_t prefix_bytes[sizeof(uint32_t) + KEY_MAX], after_bytes[sizeof(uint32_t) + KEY_MAX];
+    uint8_t prefix_bytes[ROW_KEY_MAX], after_bytes[ROW_KEY_MAX];
     MDB_dbi objects = reading->environment->objects;
     MDB_val prefix_row = row_key(prefix_bytes, bucket, prefix, prefix_length);
     MDB_val after_row = row_key(after_bytes, bucket, after, after ? after_length : 0);

@@ -6,6 +6,7 @@
 #ifndef MEMSTORE_RECORD_H
 #define MEMSTORE_RECORD_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,19 @@
 #define RECORD_MAX 40000
 
 #define ETAG_BYTES 16
+
+/* What tells the form of a store: the first of its objects' rows, that of a bucket that there never
+ * is and of the empty key. A store of another form is left alone. */
+#define STORE_HEAD_BUCKET 0
+#define STORE_FORMAT 3
+#define STORE_ID_BYTES 16
+
+struct store_head {
+    uint32_t format; /* STORE_FORMAT */
+    uint32_t reserved;
+    uint8_t id[STORE_ID_BYTES]; /* names this store */
+};
+static_assert(sizeof(struct store_head) == 24, "store_head");
 
 /* An object, with pointers into where it was read from. */
 struct record {

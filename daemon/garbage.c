@@ -196,7 +196,11 @@ bool store_collects_on(const struct store *store)
 
 int store_settle(struct store *store)
 {
-    return store_begin(store, 0, true);
+    int r = store_begin(store, 0, true);
+
+    if (r == 0)
+        r = store_touch(store);
+    return r < 0 && store->change ? store_drop(store, r) : r;
 }
 
 uint64_t store_garbage(const struct store *store)

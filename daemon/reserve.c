@@ -104,8 +104,10 @@ static int reserve_set_map(struct store *store, uint64_t pages)
 {
     struct reserve *reserve = &store->reserve;
     uint64_t reserved = reserve->pages;
-    int r = store_error(mdb_env_set_mapsize(store->env, pages * store->page_size));
+    int r;
 
+    store->places = (struct counters_places){0};
+    r = store_error(mdb_env_set_mapsize(store->env, pages * store->page_size));
     if (r == 0 && pages < reserved) {
         reserve->pages = pages;
         reserve_grow(store, reserved);
@@ -131,13 +133,12 @@ static int reserve_set_fence(struct store *store, uint64_t fence)
 static int reserve_pages_used(struct store *store, uint64_t *ret_pages)
 {
     const MDB_dbi databases[] = {0,
-                                 1,
                                  store->objects,
                                  store->blobs,
                                  store->refs,
                                  store->buckets,
                                  store->names,
-                                 store->totals_db,
+                                 store->counters,
                                  store->garbage};
     uint64_t pages = 2; /* the two meta pages */
     MDB_stat stat;

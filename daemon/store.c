@@ -66,23 +66,36 @@ int store_reader(struct store *store, MDB_txn **ret_txn)
 }
 
 /* Forgets what the running transaction changed. */
-static void store_forget(struct store *store)
+static int store_forget(struct store *store)
 {
+    MDB_txn *txn;
+    int r = 0;
+
     store->change = NULL;
     store->changes = 0;
     store->totals = store->committed;
     store->bucket.id = 0;
     store->bucket.changed = false;
+    if (store->counted) {
+        r = store_reader(store, &txn);
+        if (r == 0)
+            r = counters_forget(store, txn);
+    }
+    store->counted = r < 0;
     store_stop_looking(store);
+    return r;
 }
 
 int store_drop(struct store *store, int error)
 {
     bool alone = store->changes == 1;
+    int r;
 
     if (store->change)
         mdb_txn_abort(store->change);
-    store_forget(store);
+    r = store_forget(store);
+    if (r < 0)
+        error = r;
     /* Earlier changes are gone with this one; whoever waits for them must hear of it. */
     if (!alone)
         store->failed = error;
@@ -112,25 +125,23 @@ int store_begin(struct store *store, uint64_t value_pages, bool frees)
 
 static int store_write_bucket(struct store *store)
 {
-    MDB_val id = {.mv_data = &store->bucket.id, .mv_size = sizeof(store->bucket.id)};
-    MDB_val row = {.mv_data = &store->bucket.row, .mv_size = sizeof(store->bucket.row)};
     int r;
 
     if (!store->bucket.changed)
         return 0;
-    r = store_error(mdb_put(store->change, store->buckets, &id, &row, 0));
+    store->counted = true;
+    r = counters_write_bucket(store, store->bucket.id, &store->bucket.counters);
     if (r == 0)
         store->bucket.changed = false;
     return r;
 }
 
-static int store_write_totals(struct store *store, MDB_txn *txn)
+static int store_write_counters(struct store *store)
 {
-    uint32_t number = TOTALS_STORE;
-    MDB_val key = {.mv_data = &number, .mv_size = sizeof(number)};
-    MDB_val row = {.mv_data = &store->totals, .mv_size = sizeof(store->totals)};
+    int r = store_write_bucket(store);
 
-    return store_error(mdb_put(txn, store->totals_db, &key, &row, 0));
+    store->counted = true;
+    return r < 0 ? r : counters_write_totals(store);
 }
 
 int store_commit(struct store *store)
@@ -142,21 +153,19 @@ int store_commit(struct store *store)
         store_stop_looking(store);
         return r;
     }
-    r = store_write_bucket(store);
-    if (r == 0)
-        r = store_write_totals(store, store->change);
-    if (r < 0) {
+    r = store_write_counters(store);
+    if (r < 0)
         mdb_txn_abort(store->change);
-        store_forget(store);
-        return r;
-    }
-    r = store_error(mdb_txn_commit(store->change));
+    else
+        r = store_error(mdb_txn_commit(store->change));
     if (r < 0) {
-        store_forget(store);
-        return r;
+        int error = store_forget(store);
+
+        return error < 0 ? error : r;
     }
     store->change = NULL;
     store->changes = 0;
+    store->counted = false;
     store->committed = store->totals;
     store->commits++;
     return 0;
@@ -167,6 +176,7 @@ int store_commit(struct store *store)
 int store_open_bucket(struct store *store, uint32_t id)
 {
     MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
+    struct bucket_counters counters;
     MDB_val row;
     MDB_txn *txn;
     int r;
@@ -181,11 +191,13 @@ int store_open_bucket(struct store *store, uint32_t id)
         return r == -ENOENT ? -ENXIO : r;
     if (row.mv_size != sizeof(struct bucket))
         return -EUCLEAN;
+    r = counters_read_bucket(store, txn, id, &counters);
+    if (r < 0)
+        return r;
     r = store_write_bucket(store);
     if (r < 0)
         return store_drop(store, r);
-    memcpy(&store->bucket.row, row.mv_data, sizeof(struct bucket));
-    store->bucket.id = id;
+    store->bucket = (struct open_bucket){.id = id, .counters = counters};
     return 0;
 }
 
@@ -209,8 +221,8 @@ int store_bucket(struct store *store, const char *name, size_t length, uint32_t 
 
 void store_count(struct store *store, int64_t bytes, int64_t objects)
 {
-    store->bucket.row.used += (uint64_t)bytes;
-    store->bucket.row.objects += (uint64_t)objects;
+    store->bucket.counters.used += (uint64_t)bytes;
+    store->bucket.counters.objects += (uint64_t)objects;
     store->bucket.changed = true;
     store->totals.used += (uint64_t)bytes;
     store->totals.objects += (uint64_t)objects;
@@ -247,38 +259,48 @@ void store_status(struct store *store, struct store_status *ret_status)
                                         .garbage_bytes = store->totals.garbage_bytes,
                                         .map_size = store->reserve.map * store->page_size,
                                         .commits = store->commits};
-    memcpy(ret_status->id, store->totals.id, STORE_ID_BYTES);
+    memcpy(ret_status->id, store->head.id, STORE_ID_BYTES);
     if (fstat(store->data_fd, &file) == 0)
         ret_status->memory = (uint64_t)file.st_blocks * 512;
 }
 
 /* ---- opening ---- */
 
-static int store_open_databases(struct store *store, MDB_txn *txn)
+static int store_open_databases(struct store *store, bool fresh)
 {
     const struct {
         const char *name;
         unsigned flags;
         MDB_dbi *database;
     } databases[] = {
-        {"objects", 0, &store->objects},
+        {NULL, 0, &store->objects},
         {"blobs", MDB_INTEGERKEY, &store->blobs},
         {"refs", MDB_INTEGERKEY, &store->refs},
         {"buckets", MDB_INTEGERKEY, &store->buckets},
         {"names", 0, &store->names},
-        {"totals", MDB_INTEGERKEY, &store->totals_db},
+        {"counters", MDB_INTEGERKEY, &store->counters},
         {"garbage", 0, &store->garbage},
     };
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < sizeof(databases) / sizeof(databases[0]); i++)
-        r = store_error(mdb_dbi_open(txn, databases[i].name, databases[i].flags | MDB_CREATE,
+        r = store_error(mdb_dbi_open(store->change, databases[i].name,
+                                     databases[i].flags | (fresh ? MDB_CREATE : 0),
                                      databases[i].database));
-    return r;
+    return r == -ENOENT ? -EUCLEAN : r;
 }
 
-/* Fills a fresh environment: the totals, and the default bucket. */
-static int store_make(struct store *store, MDB_txn *txn)
+int store_touch(struct store *store)
+{
+    struct row_key row;
+    MDB_val head = {.mv_data = &store->head, .mv_size = sizeof(store->head)};
+
+    row_key_init(&row, &(struct store_key){.bucket = STORE_HEAD_BUCKET});
+    return store_error(mdb_put(store->change, store->objects, &row.val, &head, 0));
+}
+
+/* Fills a fresh environment: the head, the counters, and the default bucket. */
+static int store_make(struct store *store)
 {
     uint32_t id = DEFAULT_BUCKET;
     struct bucket bucket = {.name_length = 7, .name = "default"};
@@ -288,52 +310,61 @@ static int store_make(struct store *store, MDB_txn *txn)
     int r;
 
     /* A store that starts afresh goes on counting: versions and blob ids never come again. */
-    store->totals.format = STORE_FORMAT;
+    store->head.format = STORE_FORMAT;
     store->totals.buckets = 1;
     if (store->totals.version == 0 &&
-        getrandom(store->totals.id, STORE_ID_BYTES, 0) != STORE_ID_BYTES)
+        getrandom(store->head.id, STORE_ID_BYTES, 0) != STORE_ID_BYTES)
         return -errno;
-    r = store_error(mdb_put(txn, store->buckets, &id_val, &row_val, 0));
+    r = store_touch(store);
     if (r == 0)
-        r = store_error(mdb_put(txn, store->names, &name_val, &id_val, 0));
+        r = counters_make(store);
     if (r == 0)
-        r = store_write_totals(store, txn);
+        r = counters_write_totals(store);
+    if (r == 0)
+        r = store_error(mdb_put(store->change, store->buckets, &id_val, &row_val, 0));
+    if (r == 0)
+        r = store_error(mdb_put(store->change, store->names, &name_val, &id_val, 0));
     return r;
 }
 
-static int store_load(struct store *store, MDB_txn *txn)
+static int store_load(struct store *store)
 {
-    uint32_t number = TOTALS_STORE;
-    MDB_val key = {.mv_data = &number, .mv_size = sizeof(number)};
-    MDB_val row;
-    int r = store_error(mdb_get(txn, store->totals_db, &key, &row));
+    struct row_key row;
+    MDB_val head;
+    int r;
 
-    if (r == -ENOENT)
-        return store_make(store, txn);
+    row_key_init(&row, &(struct store_key){.bucket = STORE_HEAD_BUCKET});
+    r = store_error(mdb_get(store->change, store->objects, &row.val, &head));
     if (r < 0)
-        return r;
-    if (row.mv_size != sizeof(struct totals))
+        return r == -ENOENT ? -EUCLEAN : r;
+    if (head.mv_size != sizeof(store->head))
         return -EUCLEAN;
-    memcpy(&store->totals, row.mv_data, sizeof(struct totals));
-    return store->totals.format == STORE_FORMAT ? 0 : -EUCLEAN;
+    memcpy(&store->head, head.mv_data, sizeof(store->head));
+    if (store->head.format != STORE_FORMAT)
+        return -EUCLEAN;
+    r = counters_forget(store, store->change);
+    return r < 0 ? r : counters_read_totals(store, store->change);
 }
 
 /* Opens the databases, reads what is there or makes it, all in one transaction. */
 static int store_begin_use(struct store *store)
 {
-    MDB_txn *txn;
-    int r = store_error(mdb_txn_begin(store->env, NULL, 0, &txn));
+    MDB_stat stat;
+    bool fresh;
+    int r = store_error(mdb_txn_begin(store->env, NULL, 0, &store->change));
 
     if (r < 0)
         return r;
-    r = store_open_databases(store, txn);
+    mdb_env_stat(store->env, &stat);
+    fresh = stat.ms_entries == 0;
+    r = store_open_databases(store, fresh);
     if (r == 0)
-        r = store_load(store, txn);
-    if (r < 0) {
-        mdb_txn_abort(txn);
-        return r;
-    }
-    r = store_error(mdb_txn_commit(txn));
+        r = fresh ? store_make(store) : store_load(store);
+    if (r < 0)
+        mdb_txn_abort(store->change);
+    else
+        r = store_error(mdb_txn_commit(store->change));
+    store->change = NULL;
     if (r < 0)
         return r;
     store->committed = store->totals;
@@ -365,7 +396,8 @@ static void store_stop(struct store *store)
     if (store->env)
         mdb_env_close(store->env);
     store->change = store->look = NULL;
-    store->looking = false;
+    store->looking = store->counted = false;
+    store->places = (struct counters_places){0};
     store->env = NULL;
 }
 

@@ -17,7 +17,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define STORE_ID_BYTES 16
 #define STORE_NO_LIMIT UINT64_MAX
 
 struct store;

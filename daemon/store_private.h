@@ -1,5 +1,6 @@
-/* What the files of the store share: store.c (environment, transactions, totals), reserve.c
- * (memory), objects.c (calls on objects), garbage.c, scan.c. No other file includes lmdb.h. */
+/* What the files of the store share: store.c (environment, transactions, buckets), counters.c,
+ * reserve.c (memory), objects.c (calls on objects), garbage.c, scan.c. No other file includes
+ * lmdb.h. */
 #ifndef MEMSTORED_STORE_PRIVATE_H
 #define MEMSTORED_STORE_PRIVATE_H
 
@@ -11,18 +12,8 @@
 
 #include <lmdb.h>
 
-/* Rows of the totals table have these numbers as keys. */
-enum totals_row {
-    TOTALS_STORE = 1,
-};
-
-#define STORE_FORMAT 2
-
-/* The store's own row: read at start, written with each commit. */
+/* What the store counts: read at start, written with each commit. */
 struct totals {
-    uint32_t format; /* STORE_FORMAT */
-    uint32_t reserved;
-    uint8_t id[STORE_ID_BYTES];
     uint64_t used;
     uint64_t objects;
     uint64_t version;      /* the last one given away */
@@ -32,17 +23,26 @@ struct totals {
     uint64_t garbage; /* blobs without an object that wait to be freed, and their bytes */
     uint64_t garbage_bytes;
 };
-static_assert(sizeof(struct totals) == 88, "totals");
+
+/* And what it counts for each bucket. */
+struct bucket_counters {
+    uint64_t used;
+    uint64_t objects;
+};
+
+/* Where counters stand in the map, as far as it is known (counters.c). */
+struct counters_places {
+    void *totals;
+    void *buckets;
+    uint32_t buckets_row;
+};
 
 /* A row of the buckets table, by id. */
 struct bucket {
-    uint64_t used;
-    uint64_t objects;
     uint32_t name_length;
     char name[BUCKET_NAME_MAX];
-    uint32_t reserved;
 };
-static_assert(sizeof(struct bucket) == 88, "bucket");
+static_assert(sizeof(struct bucket) == 68, "bucket");
 
 #define DEFAULT_BUCKET 1
 
@@ -50,7 +50,7 @@ static_assert(sizeof(struct bucket) == 88, "bucket");
 struct open_bucket {
     uint32_t id; /* 0: none */
     bool changed;
-    struct bucket row;
+    struct bucket_counters counters;
 };
 
 /* How much of the file there is memory for, and how far LMDB may go (reserve.c). All in pages. */
@@ -80,14 +80,16 @@ struct store {
     size_t page_size;
     struct store_limits limits;
 
-    /* Named databases. Keys of objects are the bucket id, big-endian, and the object's key. */
-    MDB_dbi objects;   /* -> record */
-    MDB_dbi blobs;     /* blob id -> value */
-    MDB_dbi refs;      /* blob id -> how many objects have it, where that is more than one */
-    MDB_dbi buckets;   /* bucket id -> struct bucket */
-    MDB_dbi names;     /* name of a bucket -> bucket id */
-    MDB_dbi totals_db; /* enum totals_row -> struct totals */
-    MDB_dbi garbage;   /* transaction, blob id -> size of the blob (garbage.c) */
+    /* The objects are in the main database, which has no other to be found through: bucket id,
+     * big-endian, and the object's key -> record. Its first row is a struct store_head. */
+    MDB_dbi objects;
+    /* The others are named ones. */
+    MDB_dbi blobs;    /* blob id -> value */
+    MDB_dbi refs;     /* blob id -> how many objects have it, where that is more than one */
+    MDB_dbi buckets;  /* bucket id -> struct bucket */
+    MDB_dbi names;    /* name of a bucket -> bucket id */
+    MDB_dbi counters; /* counters.c */
+    MDB_dbi garbage;  /* transaction, blob id -> size of the blob (garbage.c) */
 
     MDB_txn *change;              /* the running transaction, or NULL */
     MDB_txn *look;                /* a read transaction, kept to be renewed */
@@ -96,9 +98,12 @@ struct store {
     struct garbage_key collected; /* the last row looked at; all 0: begin with the first */
     int failed;                   /* why the running transaction was dropped, or 0 */
 
+    struct store_head head;
     struct totals totals;    /* with the changes of the running transaction */
     struct totals committed; /* without */
     struct open_bucket bucket;
+    struct counters_places places;
+    bool counted;     /* the running transaction has written counters */
     uint64_t changes; /* in the running transaction */
     uint64_t commits;
     size_t scans;
@@ -147,6 +152,26 @@ void store_stamp(struct store *store, struct record *record);
 
 /* Ends the use of the read-only transaction, whose map may change then. */
 void store_stop_looking(struct store *store);
+
+/* Dirties a page, so that there is something to commit. */
+int store_touch(struct store *store);
+
+/* counters.c */
+
+/* Makes the counters of a fresh store, all 0, in the running transaction. */
+int counters_make(struct store *store);
+
+int counters_read_totals(struct store *store, MDB_txn *txn);
+int counters_read_bucket(struct store *store, MDB_txn *txn, uint32_t bucket,
+                         struct bucket_counters *ret_counters);
+
+/* Writes them, as part of the running transaction. */
+int counters_write_totals(struct store *store);
+int counters_write_bucket(struct store *store, uint32_t bucket,
+                          const struct bucket_counters *counters);
+
+/* Takes back what transactions wrote that were not committed. */
+int counters_forget(struct store *store, MDB_txn *txn);
 
 /* garbage.c */
 

@@ -3,10 +3,13 @@
 #include "harness.h"
 #include "protocol.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define MIB (1024U * 1024)
 
@@ -312,6 +315,82 @@ START_TEST(uncommitted_changes_are_not_kept)
 }
 END_TEST
 
+/* LMDB's commit, for a process that dies in front of it. */
+static bool dies_at_commit;
+
+int mdb_txn_commit(void *txn)
+{
+    int (*commit)(void *) = (int (*)(void *))dlsym(RTLD_NEXT, "mdb_txn_commit");
+
+    if (dies_at_commit)
+        _exit(9);
+    return commit(txn);
+}
+
+START_TEST(counters_of_a_commit_cut_short_are_not_kept)
+{
+    uint64_t version;
+    int status;
+    pid_t pid;
+
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    ck_assert_int_eq(put("kept", 10), 0);
+    ck_assert_int_eq(put("gone", 7), 0);
+    ck_assert_int_eq(store_commit(store), 0);
+    version = status_now().version;
+    store_close(store);
+    pid = fork();
+    if (pid == 0) {
+        open_store(STORE_NO_LIMIT, 64 * MIB);
+        put("lost", 1000);
+        dies_at_commit = true;
+        store_commit(store);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(WEXITSTATUS(status), 9);
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    ck_assert_uint_eq(status_now().version, version);
+    expect_counters_exact();
+    /* The next transaction has the number of the one that was cut short. */
+    ck_assert_int_eq(remove_key("gone"), 0);
+    expect_counters_exact();
+    store_close(store);
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    expect_counters_exact();
+    ck_assert_uint_eq(status_now().used, 10);
+    ck_assert_uint_eq(status_now().version, version + 1);
+}
+END_TEST
+
+START_TEST(store_of_another_form_is_left_alone)
+{
+    struct store_limits limits = {.max_size = 1, .max_memory = 8 * MIB};
+    const uint32_t other = STORE_FORMAT - 1;
+    struct store_head head = {.format = STORE_FORMAT};
+    char path[128];
+    uint8_t *data = malloc(MIB);
+    uint8_t *place;
+    size_t length;
+    FILE *file;
+
+    open_store(STORE_NO_LIMIT, 8 * MIB);
+    memcpy(head.id, status_now().id, sizeof(head.id));
+    store_close(store);
+    store = NULL;
+    snprintf(path, sizeof(path), "%s/data.mdb", harness_folder);
+    file = fopen(path, "r+");
+    length = fread(data, 1, MIB, file);
+    place = memmem(data, length, &head, sizeof(head));
+    ck_assert_ptr_nonnull(place);
+    fseek(file, place - data, SEEK_SET);
+    fwrite(&other, sizeof(other), 1, file);
+    fclose(file);
+    free(data);
+    ck_assert_int_eq(store_open(harness_folder, &limits, &store), -EUCLEAN);
+}
+END_TEST
+
 START_TEST(unknown_bucket)
 {
     struct store_key nowhere = {.bucket = 7, .data = "k", .length = 1};
@@ -614,6 +693,8 @@ int main(void)
     tcase_add_test(tcase, copies_share_their_bytes);
     tcase_add_test(tcase, move_onto_itself_keeps_the_object);
     tcase_add_test(tcase, uncommitted_changes_are_not_kept);
+    tcase_add_test(tcase, counters_of_a_commit_cut_short_are_not_kept);
+    tcase_add_test(tcase, store_of_another_form_is_left_alone);
     tcase_add_test(tcase, unknown_bucket);
     tcase_add_test(tcase, memory_used_up_by_tiny_values);
     tcase_add_test(tcase, memory_used_up_by_small_values);
