@@ -17,15 +17,36 @@ void row_key_init(struct row_key *row, const struct store_key *key)
     row->val = (MDB_val){.mv_data = row->bytes, .mv_size = sizeof(bucket) + key->length};
 }
 
+/* The cursor of the running transaction. */
+static int open_cursor(struct store *store)
+{
+    if (store->cursor)
+        return 0;
+    return store_error(mdb_cursor_open(store->change, store->objects, &store->cursor));
+}
+
+/* Finds a row in the running transaction. The cursor stands on it then, or where it would be. */
+static int find_row_by_cursor(struct store *store, const struct row_key *row, MDB_val *ret_data)
+{
+    MDB_val key = row->val;
+    int r = open_cursor(store);
+
+    return r < 0 ? r : store_error(mdb_cursor_get(store->cursor, &key, ret_data, MDB_SET));
+}
+
 static int find_row(struct store *store, struct row_key *row, struct record *ret_record)
 {
     MDB_val data;
     MDB_txn *txn;
-    int r = store_reader(store, &txn);
+    int r;
 
-    if (r < 0)
-        return r;
-    r = store_error(mdb_get(txn, store->objects, &row->val, &data));
+    if (store->change) {
+        r = find_row_by_cursor(store, row, &data);
+    } else {
+        r = store_reader(store, &txn);
+        if (r == 0)
+            r = store_error(mdb_get(txn, store->objects, &row->val, &data));
+    }
     return r < 0 ? r : record_read(data.mv_data, data.mv_size, ret_record);
 }
 
@@ -177,13 +198,18 @@ static int check_quota(const struct store *store, uint64_t old_size, uint64_t ne
     return rest > store->limits.max_size || new_size > store->limits.max_size - rest ? -EDQUOT : 0;
 }
 
-/* Writes a record whose value is in it already, or in a blob. */
-static int write_row(struct store *store, struct row_key *row, const struct record *record)
+/* Writes a record whose value is in it already, or in a blob. `existed`: the row was there, and was
+ * the last one looked up. */
+static int write_row(struct store *store, struct row_key *row, const struct record *record,
+                     bool existed)
 {
+    unsigned here = existed && store->cursor ? MDB_CURRENT : 0;
     MDB_val place = {.mv_size = record_length(record)};
-    int r = store_error(mdb_put(store->change, store->objects, &row->val, &place, MDB_RESERVE));
+    int r = open_cursor(store);
     uint8_t *value;
 
+    if (r == 0)
+        r = store_error(mdb_cursor_put(store->cursor, &row->val, &place, MDB_RESERVE | here));
     if (r < 0)
         return r;
     value = record_write(record, place.mv_data);
@@ -218,6 +244,9 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
     if (r < 0)
         return r;
     row_key_init(&row, key);
+    r = store_prepare(store);
+    if (r < 0)
+        return r;
     existed = find_row_or_none(store, &row, &old);
     if (existed < 0)
         return existed;
@@ -234,7 +263,7 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
     if (r == 0)
         r = blob_unref(store, &old);
     if (r == 0)
-        r = write_row(store, &row, &record);
+        r = write_row(store, &row, &record, existed);
     if (r < 0)
         return store_drop(store, r);
     store_count(store, (int64_t)record.size - (int64_t)old.size, !existed);
@@ -242,11 +271,21 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
     return 0;
 }
 
+/* Deletes a row that is there, and was the last one looked up. */
+static int delete_row(struct store *store, struct row_key *row)
+{
+    if (store->cursor)
+        return store_error(mdb_cursor_del(store->cursor, 0));
+    return store_error(mdb_del(store->change, store->objects, &row->val, NULL));
+}
+
 static int delete_once(struct store *store, struct row_key *row)
 {
     struct record old;
-    int r = find_row(store, row, &old);
+    int r = store_prepare(store);
 
+    if (r == 0)
+        r = find_row(store, row, &old);
     if (r < 0)
         return r;
     r = store_begin(store, 0, true);
@@ -255,7 +294,7 @@ static int delete_once(struct store *store, struct row_key *row)
     store->totals.version++;
     r = blob_unref(store, &old);
     if (r == 0)
-        r = store_error(mdb_del(store->change, store->objects, &row->val, NULL));
+        r = delete_row(store, row);
     if (r < 0)
         return store_drop(store, r);
     store_count(store, -(int64_t)old.size, -1);
@@ -314,7 +353,9 @@ static int begin_pair(struct store *store, struct pair *pair, const struct store
         return r;
     row_key_init(&pair->source, source);
     row_key_init(&pair->target, target);
-    r = find_row(store, &pair->source, &pair->record);
+    r = store_prepare(store);
+    if (r == 0)
+        r = find_row(store, &pair->source, &pair->record);
     if (r < 0)
         return r;
     pair->existed = find_row_or_none(store, &pair->target, &pair->old);
@@ -342,7 +383,7 @@ int store_copy(struct store *store, const struct store_key *source, const struct
     if (r == 0)
         r = blob_unref(store, &pair.old);
     if (r == 0)
-        r = write_row(store, &pair.target, &pair.record);
+        r = write_row(store, &pair.target, &pair.record, pair.existed);
     if (r < 0)
         return store_drop(store, r);
     store_count(store, (int64_t)pair.record.size - (int64_t)pair.old.size, !pair.existed);
@@ -367,7 +408,7 @@ int store_move(struct store *store, const struct store_key *source, const struct
         store_count(store, -(int64_t)pair.old.size, -pair.existed);
     }
     if (r == 0)
-        r = write_row(store, &pair.target, &pair.record);
+        r = write_row(store, &pair.target, &pair.record, onto_itself);
     if (r < 0)
         return store_drop(store, r);
     *ret_record = pair.record;

@@ -208,7 +208,7 @@ int reserve_claim(struct store *store, uint64_t value_pages, bool frees)
     uint64_t most;
     int r;
 
-    if (!store->change) {
+    if (store->changes == 0) {
         reserve->last = file_pages(store);
         reserve->claimed = 0;
         reserve->budget = 0;
@@ -225,8 +225,9 @@ int reserve_claim(struct store *store, uint64_t value_pages, bool frees)
         return 0;
     }
     /* Claims are the worst case. After a commit it is known how much was really used. */
-    if (store->change)
+    if (store->changes > 0)
         return -EAGAIN;
+    store_unprepare(store);
     if (most <= reserve->max && reserve_grow_to(store, most) == 0) {
         if (reserve->fence && store->scans > 0)
             return -EBUSY;

@@ -72,6 +72,7 @@ static int store_forget(struct store *store)
     int r = 0;
 
     store->change = NULL;
+    store->cursor = NULL;
     store->changes = 0;
     store->totals = store->committed;
     store->bucket.id = 0;
@@ -102,6 +103,24 @@ int store_drop(struct store *store, int error)
     return error;
 }
 
+int store_prepare(struct store *store)
+{
+    if (store->failed)
+        return store->failed;
+    if (store->change)
+        return 0;
+    store_stop_looking(store);
+    return store_error(mdb_txn_begin(store->env, NULL, 0, &store->change));
+}
+
+void store_unprepare(struct store *store)
+{
+    if (store->change)
+        mdb_txn_abort(store->change);
+    store->change = NULL;
+    store->cursor = NULL;
+}
+
 int store_begin(struct store *store, uint64_t value_pages, bool frees)
 {
     int r;
@@ -111,16 +130,11 @@ int store_begin(struct store *store, uint64_t value_pages, bool frees)
     if (store->changes >= CHANGES_MAX)
         return -EAGAIN;
     r = reserve_claim(store, value_pages, frees);
-    if (r < 0)
-        return r;
-    if (!store->change) {
-        store_stop_looking(store);
-        r = store_error(mdb_txn_begin(store->env, NULL, 0, &store->change));
-        if (r < 0)
-            return r;
-    }
-    store->changes++;
-    return 0;
+    if (r == 0)
+        r = store_prepare(store);
+    if (r == 0)
+        store->changes++;
+    return r;
 }
 
 static int store_write_bucket(struct store *store)
@@ -149,7 +163,8 @@ int store_commit(struct store *store)
     int r = store->failed;
 
     store->failed = 0;
-    if (r < 0 || !store->change) {
+    if (store->changes == 0) {
+        store_unprepare(store);
         store_stop_looking(store);
         return r;
     }
@@ -164,6 +179,7 @@ int store_commit(struct store *store)
         return error < 0 ? error : r;
     }
     store->change = NULL;
+    store->cursor = NULL;
     store->changes = 0;
     store->counted = false;
     store->committed = store->totals;
@@ -396,6 +412,7 @@ static void store_stop(struct store *store)
     if (store->env)
         mdb_env_close(store->env);
     store->change = store->look = NULL;
+    store->cursor = NULL;
     store->looking = store->counted = false;
     store->places = (struct counters_places){0};
     store->env = NULL;
@@ -482,7 +499,7 @@ int store_renew(struct store *store)
 {
     int r;
 
-    if (store->change || store->scans > 0 || store->totals.objects > 0 ||
+    if (store->changes > 0 || store->scans > 0 || store->totals.objects > 0 ||
         store->totals.garbage > 0 || !reserve_is_worn(store))
         return 0;
     store_stop(store);

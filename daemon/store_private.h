@@ -92,6 +92,7 @@ struct store {
     MDB_dbi garbage;  /* transaction, blob id -> size of the blob (garbage.c) */
 
     MDB_txn *change;              /* the running transaction, or NULL */
+    MDB_cursor *cursor;           /* of it, in the objects: the last one looked at */
     MDB_txn *look;                /* a read transaction, kept to be renewed */
     bool looking;                 /* it is in use */
     bool defers;                  /* freed blobs go to the garbage first */
@@ -132,9 +133,17 @@ int store_error(int code);
 /* A transaction to read in: the running one, so that changes are seen, or a read-only one. */
 int store_reader(struct store *store, MDB_txn **ret_txn);
 
+/* Begins the transaction that a change is likely to need, so that what the change looks up is found
+ * where it is written. */
+int store_prepare(struct store *store);
+
+/* Ends the running transaction, in which there are no changes yet. */
+void store_unprepare(struct store *store);
+
 /*
  * Begins a change that adds at most so many pages of values, or goes on with the running
- * transaction. -EAGAIN and -EBUSY as in store.h; -ENOSPC.
+ * transaction. It may have to begin that one anew, and then the cursor is NULL. -EAGAIN and -EBUSY
+ * as in store.h; -ENOSPC.
  */
 int store_begin(struct store *store, uint64_t value_pages, bool frees);
 
