@@ -211,8 +211,10 @@ format: deps-lint ## lay out the code as lint wants it
 # ---- the benchmark ----
 
 BENCH := main run process timing keys subject memstore raw_lmdb stream pipeline redis memcached \
-	echo memcpy race results stages workers targets targets_reads \
-	targets_changes machine report report_json report_chart
+	echo memcpy race results durations stages \
+	stages_changes workers targets targets_reads \
+	targets_changes machine report report_table report_format \
+	report_json report_chart
 bench_packages := lmdb
 bench_objects := $(BENCH:%=$(BUILD)/bench/%.o) $(common_objects)
 # A quick run is no one's reference: its chart stays out of the tree.

@@ -26,18 +26,21 @@ static _Noreturn void answer(int fd)
 
 static int other_end; /* 0: nothing is started yet */
 
-static void start(void)
+static pid_t start(void)
 {
     int fds[2];
+    pid_t pid;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
         run_fail("socketpair: %s", strerror(errno));
-    if (process_fork() == 0) {
+    pid = process_fork();
+    if (pid == 0) {
         close(fds[0]);
         answer(fds[1]);
     }
     close(fds[1]);
     other_end = fds[0];
+    return pid;
 }
 
 static void *open_echo(bool writes)

@@ -1,8 +1,11 @@
 #include "bench/machine.h"
 
+#include "bench/run.h"
 #include "bench/subject.h"
 #include "client/memstore.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <lmdb.h>
 #include <sched.h>
 #include <stdio.h>
@@ -10,14 +13,51 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
+
+/* The cores that this process had at first. */
+static const cpu_set_t *all_cores(void)
+{
+    static cpu_set_t set;
+
+    if (CPU_COUNT(&set) == 0 && sched_getaffinity(0, sizeof(set), &set) < 0)
+        CPU_SET(0, &set);
+    return &set;
+}
 
 unsigned machine_cores(void)
 {
-    cpu_set_t set;
+    return (unsigned)CPU_COUNT(all_cores());
+}
 
-    if (sched_getaffinity(0, sizeof(set), &set) < 0)
-        return 1;
-    return (unsigned)CPU_COUNT(&set);
+static cpu_set_t cores_of(int core)
+{
+    cpu_set_t set = *all_cores();
+    int place = 0;
+
+    if (core == MACHINE_ANY)
+        return set;
+    for (int i = 0; i < CPU_SETSIZE; i++)
+        if (CPU_ISSET(i, all_cores()) && place++ != core)
+            CPU_CLR(i, &set);
+    return set;
+}
+
+void machine_place(pid_t pid, int core)
+{
+    const cpu_set_t set = cores_of(core);
+    char path[64];
+    DIR *threads;
+    const struct dirent *thread;
+
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)(pid > 0 ? pid : getpid()));
+    threads = opendir(path);
+    if (!threads)
+        run_fail("%s: %s", path, strerror(errno));
+    while ((thread = readdir(threads)))
+        if (thread->d_name[0] != '.')
+            sched_setaffinity(atoi(thread->d_name), sizeof(set), &set);
+    closedir(threads);
 }
 
 static struct fact *add(struct fact *facts, size_t *count, const char *name)

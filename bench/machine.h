@@ -3,6 +3,7 @@
 #define BENCH_MACHINE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #define FACTS_MAX 12
 
@@ -13,6 +14,12 @@ struct fact {
 
 /* The cores that this process may run on. */
 unsigned machine_cores(void);
+
+#define MACHINE_ANY (-1)
+
+/* Lets a process, with all its threads, run on one core only, which it names by its place among
+ * those that this process had at first; or on any of them. Process 0 is this one. */
+void machine_place(pid_t pid, int core);
 
 /* Fills in what is known of it; returns how many facts. Call it before the run: load is one. */
 size_t machine_describe(struct fact *ret_facts);

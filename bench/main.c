@@ -15,6 +15,7 @@ static const char usage[] = "usage: bench BUILD SVG [quick]\n";
 
 static const struct settings full = {.rounds = 15,
                                      .slice_ns = 25 * MILLISECOND_NS,
+                                     .singles_ns = 50 * MILLISECOND_NS,
                                      .workers_ns = 200 * MILLISECOND_NS,
                                      .few = 100,
                                      .many = 10000,
@@ -23,6 +24,7 @@ static const struct settings full = {.rounds = 15,
 static const struct settings quick = {.quick = true,
                                       .rounds = 5,
                                       .slice_ns = 8 * MILLISECOND_NS,
+                                      .singles_ns = 10 * MILLISECOND_NS,
                                       .workers_ns = 60 * MILLISECOND_NS,
                                       .few = 100,
                                       .many = 10000,
@@ -34,7 +36,8 @@ static void clear_environment(void)
     static const char *const names[] = {
         "MEMSTORE_SOCKET",      "MEMSTORE_DATA",  "MEMSTORE_MAX_SIZE",   "MEMSTORE_MAX_MEMORY",
         "MEMSTORE_SOCKET_MODE", "MEMSTORE_KEEP",  "MEMSTORE_ALLOW_DISK", "MEMSTORE_CLIENT_TIMEOUT",
-        "MEMSTORE_DIRECT",      "MEMSTORE_READS", "NOTIFY_SOCKET",       "LISTEN_FDS"};
+        "MEMSTORE_DIRECT",      "MEMSTORE_READS", "MEMSTORE_CALLS",      "MEMSTORE_SPIN_US",
+        "NOTIFY_SOCKET",        "LISTEN_FDS"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unsetenv(names[i]);
@@ -49,6 +52,8 @@ static void run_stages(void)
     stage_open(settings.many);
     stage_workers(settings.many);
     stage_changes();
+    stage_placed();
+    stage_singles();
     stage_fill(settings.many, settings.all);
     stage_small(settings.all);
     stage_list(settings.all);

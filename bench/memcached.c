@@ -13,7 +13,7 @@
 static char socket_path[RUN_PATH];
 static struct stream *opened; /* by the last open_first */
 
-static void start(void)
+static pid_t start(void)
 {
     /* Items of 64 MiB and a bit; memory for all, so that nothing is evicted. It refuses to run as
      * root unless it is told to. */
@@ -23,7 +23,7 @@ static void start(void)
     if (getuid() != 0)
         arguments[9] = NULL;
     run_path(socket_path, "memcached");
-    process_serve(arguments, socket_path);
+    return process_serve(arguments, socket_path);
 }
 
 static void *open_memcached(bool writes)

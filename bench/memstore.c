@@ -1,4 +1,4 @@
-/* memstore itself, reading directly and over its socket alone. */
+/* memstore itself: as a program has it, and over its socket alone. */
 #include "client/memstore.h"
 
 #include "bench/process.h"
@@ -29,7 +29,7 @@ static int expect(int result, const char *call)
     return result;
 }
 
-static void start(void)
+static pid_t start(void)
 {
     char program[256], data[RUN_PATH];
     const char *arguments[] = {program,      "--socket", socket_path,    "--data", data,
@@ -38,13 +38,16 @@ static void start(void)
     snprintf(program, sizeof(program), "%s/memstored", settings.build);
     run_path(socket_path, "memstore");
     run_path(data, "memstore-data");
-    process_serve(arguments, socket_path);
+    return process_serve(arguments, socket_path);
 }
 
-static struct memstore *open_store(enum memstore_reads reads)
+static struct memstore *open_store(enum memstore_reads reads, enum memstore_calls calls)
 {
-    struct memstore_options options = {
-        .size = sizeof(options), .socket = socket_path, .timeout_ms = TIMEOUT_MS, .reads = reads};
+    struct memstore_options options = {.size = sizeof(options),
+                                       .socket = socket_path,
+                                       .timeout_ms = TIMEOUT_MS,
+                                       .reads = reads,
+                                       .calls = calls};
     struct memstore *store;
 
     expect(memstore_open(&options, &store), "memstore_open");
@@ -54,13 +57,13 @@ static struct memstore *open_store(enum memstore_reads reads)
 static void *open_direct(bool writes)
 {
     (void)writes;
-    return open_store(MEMSTORE_READS_DIRECT);
+    return open_store(MEMSTORE_READS_DIRECT, MEMSTORE_CALLS_AUTO);
 }
 
 static void *open_socket(bool writes)
 {
     (void)writes;
-    return open_store(MEMSTORE_READS_SOCKET);
+    return open_store(MEMSTORE_READS_SOCKET, MEMSTORE_CALLS_SOCKET);
 }
 
 static void close_store(void *connection)
@@ -144,14 +147,14 @@ static void list(void *connection, const struct key *key, uint32_t size)
 static void open_direct_first(void *connection, const struct key *key, uint32_t size)
 {
     (void)connection;
-    opened = open_store(MEMSTORE_READS_DIRECT);
+    opened = open_store(MEMSTORE_READS_DIRECT, MEMSTORE_CALLS_AUTO);
     get(opened, key, size);
 }
 
 static void open_socket_first(void *connection, const struct key *key, uint32_t size)
 {
     (void)connection;
-    opened = open_store(MEMSTORE_READS_SOCKET);
+    opened = open_store(MEMSTORE_READS_SOCKET, MEMSTORE_CALLS_SOCKET);
     get(opened, key, size);
 }
 
@@ -211,7 +214,7 @@ static void delete (void *connection, const struct key *key, uint32_t size)
 static void *fill_range(void *context)
 {
     const struct range *range = context;
-    struct memstore *store = open_store(MEMSTORE_READS_SOCKET);
+    struct memstore *store = open_store(MEMSTORE_READS_SOCKET, MEMSTORE_CALLS_AUTO);
 
     for (uint64_t i = range->from; i < range->to; i++) {
         const struct key key = key_of_object(i);

@@ -109,7 +109,7 @@ static bool takes_connections(const char *socket_path)
     return connected;
 }
 
-void process_serve(const char *const arguments[], const char *socket)
+pid_t process_serve(const char *const arguments[], const char *socket)
 {
     int64_t deadline = timing_now() + START_NS;
     char log[RUN_PATH], name[64];
@@ -131,6 +131,7 @@ void process_serve(const char *const arguments[], const char *socket)
             run_fail("%s does not take connections", arguments[0]);
         timing_sleep(MILLISECOND_NS);
     }
+    return pid;
 }
 
 static bool wait_until(pid_t pid, int64_t deadline, int *ret_status)

@@ -9,7 +9,7 @@
 bool process_is_installed(const char *program);
 
 /* Starts a server, with its output in a file, and waits until it takes connections. */
-void process_serve(const char *const arguments[], const char *socket);
+pid_t process_serve(const char *const arguments[], const char *socket);
 
 /* As fork; the child ends with its parent at the latest. */
 pid_t process_fork(void);

@@ -161,15 +161,25 @@ static void shuffle(struct race *race, uint64_t *state)
     }
 }
 
+int64_t race_call(struct entry *entry)
+{
+    return run_calls(entry, 1);
+}
+
 void race_run(struct race *race)
+{
+    for (size_t i = 0; i < race->count; i++)
+        calibrate(&race->entries[i]);
+    race_rounds(race, run_slice);
+}
+
+void race_rounds(struct race *race, void (*run)(struct entry *entry))
 {
     uint64_t state = 88172645463325252ULL;
 
-    for (size_t i = 0; i < race->count; i++)
-        calibrate(&race->entries[i]);
     for (unsigned round = 0; round < settings.rounds; round++) {
         shuffle(race, &state);
         for (size_t i = 0; i < race->count; i++)
-            run_slice(&race->entries[i]);
+            run(&race->entries[i]);
     }
 }

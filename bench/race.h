@@ -37,6 +37,13 @@ void race_add_one(struct race *race, const struct row *row, const struct keys *k
 void race_store(struct race *race, const struct keys *keys, uint32_t size);
 void race_store_one(struct race *race, const struct keys *keys, uint32_t size, int subject);
 
+/* Times their calls, many at a time. */
 void race_run(struct race *race);
+
+/* Gives each of them its slice, in every round. */
+void race_rounds(struct race *race, void (*run)(struct entry *entry));
+
+/* One call; returns its nanoseconds. */
+int64_t race_call(struct entry *entry);
 
 #endif

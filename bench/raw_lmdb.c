@@ -103,7 +103,7 @@ static void close_raw(void *connection)
     free(raw);
 }
 
-static void start(void)
+static pid_t start(void)
 {
     char path[RUN_PATH];
 
@@ -111,6 +111,7 @@ static void start(void)
     if (mkdir(path, 0700) < 0)
         run_fail("%s: %s", path, strerror(errno));
     close_raw(open_raw(true));
+    return 0;
 }
 
 /* ---- reads ---- */

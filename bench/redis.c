@@ -12,14 +12,14 @@
 static char socket_path[RUN_PATH];
 static struct stream *opened; /* by the last open_first */
 
-static void start(void)
+static pid_t start(void)
 {
     const char *arguments[] = {"redis-server", "--port",      "0",  "--unixsocket",
                                socket_path,    "--save",      "",   "--appendonly",
                                "no",           "--daemonize", "no", NULL};
 
     run_path(socket_path, "redis");
-    process_serve(arguments, socket_path);
+    return process_serve(arguments, socket_path);
 }
 
 static void *open_redis(bool writes)

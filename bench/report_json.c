@@ -78,10 +78,13 @@ static void write_rows(FILE *file)
     fprintf(file, "  \"rows\": [");
     for (size_t i = 0; (row = results_row(i)); i++) {
         row_print(row, label, sizeof(label));
-        fprintf(file, "%s\n    {\"row\": \"%s\", \"call\": \"%s\", \"size\": %u, ",
-                i > 0 ? "," : "", label, call_name(row->call), (unsigned)row->size);
-        fprintf(file, "\"objects\": %llu, \"processes\": %u, \"writer\": %s, \"unit\": \"%s\",\n",
-                (unsigned long long)row->objects, row->processes, row->writer ? "true" : "false",
+        fprintf(file, "%s\n    {\"row\": \"%s\", \"part\": \"%s\", \"call\": \"%s\", ",
+                i > 0 ? "," : "", label, part_title(row->part), call_name(row->call));
+        fprintf(file, "\"size\": %u, \"objects\": %llu, \"processes\": %u, \"writer\": %u, ",
+                (unsigned)row->size, (unsigned long long)row->objects, row->processes,
+                (unsigned)row->writer);
+        fprintf(file, "\"cores\": %u, \"percentile\": %g, \"unit\": \"%s\",\n", row->cores,
+                row->percentile / 10.0,
                 row->per_cpu       ? "calls per CPU second"
                 : row_is_rate(row) ? "calls per second"
                                    : "ns");
@@ -98,7 +101,8 @@ static void write_targets(FILE *file, const struct report *report)
     for (size_t i = 0; i < report->target_count; i++) {
         const struct target *target = &report->targets[i];
 
-        fprintf(file, "%s\n    {\"target\": \"%s\", \"%s\": %g, ", i > 0 ? "," : "", target->text,
+        fprintf(file, "%s\n    {\"group\": \"%s\", \"target\": \"%s\", \"%s\": %g, ",
+                i > 0 ? "," : "", target->group, target->text,
                 target->at_least ? "at_least" : "at_most", target->bound);
         if (target->is_known) {
             write_spread(file, &target->ratio);

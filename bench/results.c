@@ -14,7 +14,7 @@ static bool is_same(const struct row *a, const struct row *b)
 {
     return a->part == b->part && a->call == b->call && a->size == b->size &&
            a->objects == b->objects && a->processes == b->processes && a->writer == b->writer &&
-           a->per_cpu == b->per_cpu;
+           a->cores == b->cores && a->percentile == b->percentile && a->per_cpu == b->per_cpu;
 }
 
 static struct result *find(const struct row *row, int subject)
@@ -98,6 +98,8 @@ const char *part_title(enum part part)
         [PART_SIZES] = "reads, by the size of values",
         [PART_READERS] = "reading processes",
         [PART_CHANGES] = "changes, by the size of values",
+        [PART_PLACED] = "both sides on given cores",
+        [PART_SINGLES] = "calls one by one",
     };
 
     return titles[part];
@@ -117,6 +119,7 @@ const char *call_name(enum call call)
         [CALL_MOVE] = "move",
         [CALL_DELETE] = "delete",
         [CALL_ECHO] = "bare echo",
+        [CALL_CLOCK] = "a look at the clock",
         [CALL_MEMCPY] = "memcpy",
         [CALL_MEMCPYS] = "two memcpys",
         [CALL_MEMCPYS_CACHED] = "two memcpys in cache",
@@ -144,22 +147,35 @@ void count_print(uint64_t count, char *text, size_t size)
     snprintf(text, size, "%llue%u", (unsigned long long)count, zeros);
 }
 
-void row_print(const struct row *row, char *text, size_t size)
+/* What tells the row from those of the same call and size. */
+static void print_circumstances(const struct row *row, char *text, size_t size)
 {
-    char bytes[16], objects[32] = "";
+    char objects[32];
 
-    size_print(row->size, bytes, sizeof(bytes));
     count_print(row->objects, objects, sizeof(objects));
     if (row->processes > 0)
-        snprintf(text, size, "%s, %u process%s%s%s", call_name(row->call), row->processes,
-                 row->processes > 1 ? "es" : "", row->writer ? ", writer" : "",
-                 row->per_cpu ? ", per CPU" : "");
-    else if (row->call == CALL_LIST)
-        snprintf(text, size, "list %d of %s", LIST_LENGTH, objects);
-    else if (row->objects == 1)
-        snprintf(text, size, "%s %s, one object", call_name(row->call), bytes);
-    else if (row->objects > 0)
-        snprintf(text, size, "%s %s of %s", call_name(row->call), bytes, objects);
+        snprintf(text, size, ", %u process%s%s%s", row->processes, row->processes > 1 ? "es" : "",
+                 row->writer ? ", writer" : "", row->per_cpu ? ", per CPU" : "");
+    else if (row->cores > 0)
+        snprintf(text, size, ", on %s", row->cores == 1 ? "one core" : "two cores");
+    else if (row->objects > 1)
+        snprintf(text, size, " of %s", objects);
     else
-        snprintf(text, size, "%s %s", call_name(row->call), bytes);
+        snprintf(text, size, "%s", row->objects == 1 ? ", one object" : "");
+}
+
+void row_print(const struct row *row, char *text, size_t size)
+{
+    char bytes[16], circumstances[64], percentile[16] = "";
+
+    size_print(row->size, bytes, sizeof(bytes));
+    print_circumstances(row, circumstances, sizeof(circumstances));
+    if (row->percentile > 0)
+        snprintf(percentile, sizeof(percentile), ", p%g", row->percentile / 10.0);
+    if (row->call == CALL_LIST)
+        snprintf(text, size, "list %d%s", LIST_LENGTH, circumstances);
+    else if (row->call == CALL_CLOCK)
+        snprintf(text, size, "%s", call_name(row->call));
+    else
+        snprintf(text, size, "%s %s%s%s", call_name(row->call), bytes, circumstances, percentile);
 }

@@ -15,6 +15,7 @@ struct settings {
     const char *svg;   /* where the chart goes */
     unsigned rounds;
     int64_t slice_ns;        /* of one contestant in one round */
+    int64_t singles_ns;      /* the same, where each call is timed */
     int64_t workers_ns;      /* of one group of processes in one round */
     uint64_t few, many, all; /* objects in the store: three stages */
 };

@@ -25,7 +25,16 @@ void stage_changes(void);
 /* Several processes that read a store of so many, with and without one that writes. */
 void stage_workers(uint64_t objects);
 
+/* Puts with both sides on one core, and on two. */
+void stage_placed(void);
+
+/* Calls that are timed one by one. */
+void stage_singles(void);
+
+#define STAGE_SIZES 6
+#define STAGE_SET 'r' /* the sets of objects of these sizes */
+
 /* The sizes of values, the smallest first, and a 0. */
-extern const uint32_t stage_all_sizes[];
+extern const uint32_t stage_all_sizes[STAGE_SIZES + 1];
 
 #endif

@@ -1,5 +1,6 @@
 #include "bench/subject.h"
 
+#include "bench/machine.h"
 #include "bench/process.h"
 #include "bench/run.h"
 
@@ -16,6 +17,7 @@ const struct subject *const subjects[SUBJECT_COUNT] = {
 };
 
 static bool present[SUBJECT_COUNT];
+static pid_t servers[SUBJECT_COUNT]; /* 0: none */
 
 void subjects_start(void)
 {
@@ -27,7 +29,7 @@ void subjects_start(void)
             continue;
         }
         if (subject->start)
-            subject->start();
+            servers[i] = subject->start();
         present[i] = true;
     }
 }
@@ -35,4 +37,12 @@ void subjects_start(void)
 bool subject_is_present(int subject)
 {
     return present[subject];
+}
+
+void subjects_place(unsigned cores)
+{
+    machine_place(0, cores > 0 ? 0 : MACHINE_ANY);
+    for (int i = 0; i < SUBJECT_COUNT; i++)
+        if (servers[i] > 0)
+            machine_place(servers[i], cores > 0 ? (int)cores - 1 : MACHINE_ANY);
 }

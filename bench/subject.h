@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* What is measured. */
 enum call {
@@ -23,6 +24,7 @@ enum call {
     CALL_MOVE, /* to the key's twin */
     CALL_DELETE,
     CALL_ECHO,
+    CALL_CLOCK,          /* the time, as calls that are timed one by one look at it */
     CALL_MEMCPY,         /* what a get costs at least */
     CALL_MEMCPYS,        /* what a put does: into a buffer, and from there */
     CALL_MEMCPYS_CACHED, /* the same, within the cache */
@@ -37,10 +39,10 @@ enum call {
 typedef void operation(void *connection, const struct key *key, uint32_t size);
 
 struct subject {
-    const char *name;    /* for people */
-    const char *id;      /* for programs */
-    const char *needs;   /* the program that must be installed; NULL: none */
-    void (*start)(void); /* its server; NULL: there is none */
+    const char *name;     /* for people */
+    const char *id;       /* for programs */
+    const char *needs;    /* the program that must be installed; NULL: none */
+    pid_t (*start)(void); /* its server, and returns which process it is; 0 or NULL: none */
     void *(*open)(bool writes);
     void (*close)(void *connection);
     void (*fill)(uint64_t from, uint64_t to); /* puts small objects, fast */
@@ -69,6 +71,9 @@ extern const struct subject *const subjects[SUBJECT_COUNT];
 void subjects_start(void);
 
 bool subject_is_present(int subject);
+
+/* Lets this process run on one core, and all servers on the same one or on one other. 0: on any. */
+void subjects_place(unsigned cores);
 
 /* Something of a value that was read: what nobody looks at, a compiler may leave out. */
 extern volatile uint8_t subject_seen;

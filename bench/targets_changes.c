@@ -60,12 +60,42 @@ static void add_pairs(struct targets *targets)
         }
 }
 
+/* The slow ones are to be few. */
+static void add_singles(struct targets *targets)
+{
+    static const struct {
+        enum call call;
+        uint32_t size;
+    } calls[] = {{CALL_GET, SMALL},  {CALL_PUT, SMALL},    {CALL_PUT, MIB},   {CALL_COPY, SMALL},
+                 {CALL_MOVE, SMALL}, {CALL_DELETE, SMALL}, {CALL_DELETE, MIB}};
+    char text[16];
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        struct row middle = {
+            .part = PART_SINGLES, .call = calls[i].call, .size = calls[i].size, .percentile = 500};
+        struct row slow = middle;
+
+        slow.percentile = 990;
+        size_print(middle.size, text, sizeof(text));
+        at_most(targets_add(targets, term(slow, SUBJECT_MEMSTORE), term(middle, SUBJECT_MEMSTORE),
+                            "%s %s: p99 : p50", call_name(middle.call), text),
+                5);
+    }
+}
+
 static void add_socket(struct targets *targets)
 {
-    at_most(targets_add(targets, term(change(CALL_PUT, SMALL), SUBJECT_SOCKET),
-                        term(change(CALL_ECHO, ECHO_BYTES), SUBJECT_ECHO),
-                        "put 128 B over the socket : bare echo"),
-            1.25);
+    for (unsigned cores = 1; cores <= 2; cores++) {
+        const struct row put = {
+            .part = PART_PLACED, .call = CALL_PUT, .size = SMALL, .cores = cores};
+        const struct row echo = {
+            .part = PART_PLACED, .call = CALL_ECHO, .size = ECHO_BYTES, .cores = cores};
+
+        at_most(targets_add(targets, term(put, SUBJECT_SOCKET), term(echo, SUBJECT_ECHO),
+                            "put 128 B over the socket : echo, on %s",
+                            cores == 1 ? "one core" : "two cores"),
+                1.25);
+    }
 }
 
 void targets_of_changes(struct targets *targets)
@@ -74,4 +104,5 @@ void targets_of_changes(struct targets *targets)
     add_puts(targets);
     add_pairs(targets);
     add_socket(targets);
+    add_singles(targets);
 }

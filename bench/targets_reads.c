@@ -19,7 +19,7 @@ static struct row group(unsigned processes, bool writer)
                         .size = SMALL,
                         .objects = settings.many,
                         .processes = processes,
-                        .writer = writer};
+                        .writer = writer ? SMALL : 0};
 }
 
 static void add_small_gets(struct targets *targets)

@@ -35,8 +35,12 @@ static int compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Between two samples where the place is not a whole number. */
-static double sample_at(const double *sorted, unsigned count, double part)
+void timing_sort(double *samples, unsigned count)
+{
+    qsort(samples, count, sizeof(*samples), compare);
+}
+
+double timing_at(const double *sorted, unsigned count, double part)
 {
     double place = part * (count - 1);
     unsigned below = (unsigned)place;
@@ -50,8 +54,8 @@ struct spread timing_spread(double *samples, unsigned count)
 {
     if (count == 0)
         return (struct spread){0};
-    qsort(samples, count, sizeof(*samples), compare);
-    return (struct spread){.median = sample_at(samples, count, 0.5),
-                           .low = sample_at(samples, count, 0.25),
-                           .high = sample_at(samples, count, 0.75)};
+    timing_sort(samples, count);
+    return (struct spread){.median = timing_at(samples, count, 0.5),
+                           .low = timing_at(samples, count, 0.25),
+                           .high = timing_at(samples, count, 0.75)};
 }

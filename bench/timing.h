@@ -16,6 +16,12 @@ int64_t timing_cpu(void);
 
 void timing_sleep(int64_t nanoseconds);
 
+/* Sorts samples. */
+void timing_sort(double *samples, unsigned count);
+
+/* The sample below which that part of sorted ones is; between two of them where need be. */
+double timing_at(const double *sorted, unsigned count, double part);
+
 /* Samples of the same thing: the middle one, and the quartiles around it. */
 struct spread {
     double median, low, high;

@@ -80,7 +80,7 @@ static void add_up(const struct board *board, const struct row *row, int subject
 static void run_group(struct board *board, const struct row *row, int subject,
                       const struct keys *keys)
 {
-    unsigned count = row->processes + row->writer;
+    unsigned count = row->processes + (row->writer > 0);
     pid_t pids[WORKERS_MAX];
 
     memset(board, 0, sizeof(*board));
@@ -115,7 +115,7 @@ static void run_round(struct board *board, uint64_t objects, const struct keys *
                                     .size = SMALL,
                                     .objects = objects,
                                     .processes = groups[i / 2],
-                                    .writer = i % 2};
+                                    .writer = i % 2 ? SMALL : 0};
 
             if (subject_is_present(contestants[j]))
                 run_group(board, &row, contestants[j], keys);
