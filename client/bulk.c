@@ -101,10 +101,10 @@ int bulk_reserve(struct bulk *bulk, uint64_t size)
     return bulk_map(bulk, next);
 }
 
-void bulk_trim(struct bulk *bulk, uint64_t used)
+void bulk_trim(struct bulk *bulk, uint64_t kept, uint64_t used)
 {
     /* If this fails, memory stays in use that could have been free: no reason to fail a call. */
-    if (used > BULK_KEPT)
-        fallocate(bulk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)BULK_KEPT,
-                  (off_t)(used - BULK_KEPT));
+    if (used > kept)
+        fallocate(bulk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)kept,
+                  (off_t)(used - kept));
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define BULK_INITIAL (UINT64_C(64) << 20)
-#define BULK_KEPT (UINT64_C(16) << 20) /* bytes that stay warm between calls */
+#define BULK_KEPT (UINT64_C(4) << 20) /* bytes that stay warm between calls over a socket */
 
 struct bulk {
     int fd;             /* -1: not made yet */
@@ -28,7 +28,7 @@ void bulk_finish(struct bulk *bulk);
  */
 int bulk_reserve(struct bulk *bulk, uint64_t size);
 
-/* Gives memory back after a call that used the first `used` bytes. */
-void bulk_trim(struct bulk *bulk, uint64_t used);
+/* Gives memory back: of the first `used` bytes, those behind the first `kept`. */
+void bulk_trim(struct bulk *bulk, uint64_t kept, uint64_t used);
 
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Calls over the socket before a ring is made. */
@@ -20,6 +21,23 @@ void channel_init(struct channel *channel, const char *socket, const char *bucke
     bulk_init(&channel->bulk);
 }
 
+struct channel *channel_create(const char *socket, const char *bucket_name,
+                               enum memstore_calls calls)
+{
+    struct channel *channel = malloc(sizeof(*channel));
+
+    if (channel)
+        channel_init(channel, socket, bucket_name, calls);
+    return channel;
+}
+
+void channel_destroy(struct channel *channel)
+{
+    if (channel)
+        channel_reset(channel);
+    free(channel);
+}
+
 void channel_close(struct channel *channel)
 {
     connection_finish(&channel->connection);
@@ -31,6 +49,7 @@ void channel_reset(struct channel *channel)
 {
     channel_close(channel);
     bulk_finish(&channel->bulk);
+    channel->holds_bulk = false;
 }
 
 /* The message for an error that is not in an answer. Returns the error. */
@@ -161,15 +180,50 @@ static int channel_queue_request(struct channel *channel, const struct request *
     return 0;
 }
 
+static bool bulk_is_free(const struct channel *channel)
+{
+    return atomic_load(&channel->connection.ring.page->bulk_use) != RING_BULK_DAEMON;
+}
+
+int channel_take_bulk(struct channel *channel, int64_t deadline)
+{
+    struct ring_page *page = channel->connection.ring.page;
+    uint32_t use = RING_BULK_IDLE;
+    int r = 0;
+
+    if (channel->holds_bulk)
+        return 0;
+    while (page && r == 0 &&
+           !atomic_compare_exchange_strong(&page->bulk_use, &use, RING_BULK_CLIENT) &&
+           use == RING_BULK_DAEMON) {
+        use = RING_BULK_IDLE;
+        r = ringing_wait(channel, bulk_is_free, deadline);
+    }
+    channel->holds_bulk = r == 0;
+    return r;
+}
+
+void channel_give_bulk(struct channel *channel)
+{
+    struct ring_page *page = channel->connection.ring.page;
+
+    if (page && channel->holds_bulk)
+        atomic_store(&page->bulk_use, RING_BULK_IDLE);
+    channel->holds_bulk = false;
+}
+
 /* Has the bulk buffer ready, with the value in it. Where there is none to be had, a small answer
  * will fit its frame. */
-static int channel_prepare_bulk(struct channel *channel, struct request *request)
+static int channel_prepare_bulk(struct channel *channel, struct request *request, int64_t deadline)
 {
     bool value = request_value_in_bulk(request);
     int r;
 
     if (!request_uses_bulk(request))
         return 0;
+    r = channel_take_bulk(channel, deadline);
+    if (r < 0)
+        return r;
     r = bulk_reserve(&channel->bulk, value ? request->value.length : request->room);
     if (r == 0 && value)
         channel_fill_bulk(channel, &request->value);
@@ -221,14 +275,9 @@ static int channel_exchange(struct channel *channel, const struct request *reque
 {
     bool attach = request_uses_bulk(request) && !channel->attached;
     struct expected expected = {.operation = request->operation, .bulk = request->wants_room};
-    uint64_t attach_id;
-    int r = channel_prepare_ring(channel, deadline);
+    uint64_t attach_id = channel->last_id + 1;
+    int r;
 
-    channel->sent = false;
-    channel->ring_before = channel->connection.ring.out.position;
-    if (r < 0)
-        return r;
-    attach_id = channel->last_id + 1;
     if (attach) {
         r = channel_queue_attach(channel);
         if (r < 0)
@@ -266,11 +315,20 @@ static bool channel_has_sent(const struct channel *channel)
 static int channel_attempt(struct channel *channel, struct request *request, int64_t deadline,
                            struct answer *ret_answer, bool *ret_sent)
 {
-    int r = channel_prepare_bulk(channel, request);
+    int r;
 
     *ret_sent = false;
+    channel->sent = false;
+    r = channel_prepare_ring(channel, deadline);
+    if (r < 0)
+        return channel_fail(channel, r);
+    r = channel_prepare_bulk(channel, request, deadline);
+    if (r == -ECONNRESET || r == -ETIMEDOUT || r == -EPROTO)
+        return channel_fail(channel, r);
     if (r < 0)
         return channel_explain(channel, r);
+    channel->sent = false;
+    channel->ring_before = channel->connection.ring.out.position;
     r = channel_exchange(channel, request, deadline, ret_answer);
     if (r == 0)
         return 0;
@@ -344,6 +402,9 @@ int channel_done(struct channel *channel, const struct answer *answer, int resul
     connection_consume(&channel->connection, &answer->frame);
     if (connection_unread(&channel->connection) > 0)
         channel_close(channel); /* more than was asked for */
-    bulk_trim(&channel->bulk, answer->bulk_used);
+    /* With a ring the daemon gives back the memory of one that is idle. */
+    if (!channel->connection.ring.page)
+        bulk_trim(&channel->bulk, BULK_KEPT, answer->bulk_used);
+    channel_give_bulk(channel);
     return result;
 }

@@ -42,8 +42,9 @@ struct channel {
     const char *bucket_name;
     struct connection connection; /* its fd is -1 while there is none */
     struct bulk bulk;
-    bool attached; /* this connection's daemon has the bulk buffer */
-    bool sent;     /* the daemon may have got some of the request under way */
+    bool attached;   /* this connection's daemon has the bulk buffer */
+    bool holds_bulk; /* it is in use, and must not be taken away */
+    bool sent;       /* the daemon may have got some of the request under way */
     enum memstore_calls calls;
     unsigned called;      /* requests on this connection, until it has a ring or is refused one */
     bool woke;            /* the daemon slept when it was last asked */
@@ -55,6 +56,11 @@ struct channel {
 /* Connects nothing yet. Both texts must live as long as the channel. */
 void channel_init(struct channel *channel, const char *socket, const char *bucket_name,
                   enum memstore_calls calls);
+
+/* The same for one of its own, of this process. NULL: out of memory, or nothing to destroy. */
+struct channel *channel_create(const char *socket, const char *bucket_name,
+                               enum memstore_calls calls);
+void channel_destroy(struct channel *channel);
 
 /* Closes the connection and drops the bulk buffer; says nothing to the daemon, and so is right in a
  * forked child too. The channel can be used on. */
@@ -88,6 +94,11 @@ int channel_call(struct channel *channel, struct request *request, int64_t deadl
  * the message. Returns result.
  */
 int channel_done(struct channel *channel, const struct answer *answer, int result);
+
+/* Takes the bulk buffer into use, so that what is put into it stays; the next channel_done gives it
+ * back, or channel_give_bulk. -ETIMEDOUT, -ECONNRESET, -EPROTO. */
+int channel_take_bulk(struct channel *channel, int64_t deadline);
+void channel_give_bulk(struct channel *channel);
 
 /* Sets the message for an answer whose status is an error: what was tried, and the daemon's words
  * or ours. Returns the status. */

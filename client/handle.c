@@ -169,6 +169,7 @@ void memstore_close(struct memstore *store)
         return;
     direct_finish(&store->direct);
     channel_reset(&store->channel);
+    channel_destroy(atomic_exchange(&store->spare, NULL));
     turns_finish(&store->turns);
     free(store->bucket);
     free(store->socket);
@@ -183,6 +184,7 @@ static void handle_adopt(struct memstore *store)
 {
     turns_init(&store->turns);
     channel_reset(&store->channel);
+    channel_destroy(atomic_exchange(&store->spare, NULL));
     direct_forget(&store->direct);
 }
 

@@ -16,6 +16,7 @@ struct memstore {
     _Atomic unsigned generation; /* the process that the connection belongs to */
     struct turns turns;
     struct channel channel;
+    struct channel *_Atomic spare; /* of a writer that has ended, for the next one */
     struct direct_reads direct;
 };
 

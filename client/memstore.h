@@ -48,11 +48,12 @@ extern "C" {
 #define MEMSTORE_ETAG_SIZE 33       /* 32 hex digits and a NUL */
 #define MEMSTORE_TO_END UINT64_MAX  /* as a length: up to the end; as a limit: none */
 
-struct memstore;        /* a handle on a store */
-struct memstore_object; /* what a call tells of an object, and from memstore_get its value */
-struct memstore_list;   /* the result of memstore_list */
-struct memstore_view;   /* a value read in place */
-struct memstore_writer; /* a value on its way, piece by piece */
+struct memstore;             /* a handle on a store */
+struct memstore_object;      /* what a call tells of an object, and from memstore_get its value */
+struct memstore_list;        /* the result of memstore_list */
+struct memstore_view;        /* a value read in place */
+struct memstore_writer;      /* a value on its way, piece by piece */
+struct memstore_reservation; /* a value that is built in place */
 
 /*
  * How a handle reads (memstore_exists, _get, _info, _list, _view). Direct reads look into the
@@ -325,6 +326,24 @@ int memstore_writer_commit(struct memstore_writer *writer, struct memstore_objec
 
 /* Ends the writer; the store is as it was. NULL is fine. */
 void memstore_writer_abort(struct memstore_writer *writer);
+
+/*
+ * Starts a value of `size` bytes that the program builds where the daemon takes it from, and so
+ * saves a copy: *ret_place is theirs to fill, in any order, until the commit. What stands there at
+ * first is undefined. Everything else is as with a writer, which this is with all bytes at once;
+ * the memory of the last one is used again, so that a program that does this often meets no page
+ * fault. End with memstore_commit or memstore_cancel. The handle must outlive the reservation.
+ * Errors: as memstore_writer_open, and -EFBIG (over MEMSTORE_VALUE_MAX).
+ */
+int memstore_reserve(struct memstore *store, const void *key, size_t key_length, size_t size,
+                     const struct memstore_put_options *options,
+                     struct memstore_reservation **ret_reservation, void **ret_place);
+
+/* Puts the value, as memstore_put does, and ends the reservation, after an error too. */
+int memstore_commit(struct memstore_reservation *reservation, struct memstore_object **ret_object);
+
+/* Ends the reservation; the store is as it was. NULL is fine. */
+void memstore_cancel(struct memstore_reservation *reservation);
 
 /* A text for a negative errno, in the terms of this library. It is never NULL and lives for ever.
  */

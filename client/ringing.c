@@ -16,7 +16,8 @@
 
 #define SPIN 50000        /* nanoseconds to look before sleeping */
 #define SPIN_WOKEN 100000 /* the same where the daemon slept, and needs a moment to wake up */
-#define LOOKS 16          /* between two looks at the clock */
+#define LOOKS 8           /* between two looks at the clock */
+#define ALONE 2000        /* nanoseconds of it before we offer the core to others */
 
 /* Nanoseconds of sleep after which we look whether the daemon is still there: it cannot wake us
  * when it has died. */
@@ -70,7 +71,12 @@ int ringing_attach(struct channel *channel, int64_t deadline)
     if (r < 0)
         return r;
     file = mmap(NULL, RING_FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    r = file == MAP_FAILED ? -errno : ring_hand_over(channel, fd, deadline);
+    r = file == MAP_FAILED ? -errno : 0;
+    if (r == 0) {
+        if (channel->holds_bulk)
+            ((struct ring_page *)file)->bulk_use = RING_BULK_CLIENT;
+        r = ring_hand_over(channel, fd, deadline);
+    }
     close(fd);
     if (r == 0)
         connection_use_ring(&channel->connection, file, false);
@@ -107,11 +113,15 @@ static bool has_cores(void)
     return count > 1;
 }
 
-/* Looks until it is there or it is time to sleep. */
+/* Looks until it is there or it is time to sleep. An answer that takes longer than most may wait
+ * for the very core that we look from. */
 static bool spin(struct channel *channel, bool (*is_there)(const struct channel *channel))
 {
     const struct ring_page *page = channel->connection.ring.page;
-    const int64_t end = deadline_now() + (channel->woke ? SPIN_WOKEN : SPIN);
+    bool yields = atomic_load_explicit(&page->is_crowded, memory_order_relaxed);
+    const int64_t start = deadline_now();
+    const int64_t end = start + (channel->woke ? SPIN_WOKEN : SPIN);
+    int64_t now;
 
     channel->woke = false;
     if (!has_cores())
@@ -120,12 +130,14 @@ static bool spin(struct channel *channel, bool (*is_there)(const struct channel 
         for (int i = 0; i < LOOKS; i++) {
             if (is_there(channel))
                 return true;
-            if (atomic_load_explicit(&page->is_crowded, memory_order_relaxed))
-                sched_yield(); /* the daemon may need this very core */
+            if (yields)
+                sched_yield();
             else
                 ring_pause();
         }
-    } while (deadline_now() < end);
+        now = deadline_now();
+        yields = yields || now > start + ALONE;
+    } while (now < end);
     return false;
 }
 

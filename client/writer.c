@@ -1,61 +1,82 @@
+#include "writer.h"
+
+#include "channel_private.h"
 #include "deadline.h"
 #include "fork.h"
-#include "handle.h"
 #include "key.h"
 #include "message.h"
 #include "object.h"
-#include "put_head.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The value grows in the bulk buffer of a channel of its own, from where the commit puts it. */
-struct memstore_writer {
-    struct channel channel;
-    int timeout;    /* milliseconds of each call */
-    unsigned owner; /* the process whose buffer it is */
-    uint8_t key[KEY_MAX];
-    size_t key_length;
-    struct put_head head;
-    uint64_t size; /* of the value so far */
-    int error;     /* the first one; then there is no value any more */
-};
-
-static int writer_init(struct memstore_writer *writer, const struct memstore *store,
-                       const void *key, size_t key_length,
-                       const struct memstore_put_options *options)
+/* The channel of a writer that has ended, whose buffer is warm, or a new one. */
+static int writer_take_channel(struct memstore_writer *writer)
 {
-    int r = put_head_init(&writer->head, key, key_length, options);
+    struct memstore *store = writer->store;
+    int64_t deadline = deadline_in(store->timeout);
+    int r;
 
+    handle_adopt_if_forked(store);
+    writer->channel = atomic_exchange(&store->spare, NULL);
+    if (!writer->channel)
+        writer->channel = channel_create(store->socket, store->bucket, store->calls);
+    if (!writer->channel)
+        return message_fail(-ENOMEM, "out of memory");
+    if (writer->channel->connection.fd < 0) {
+        r = channel_connect(writer->channel, deadline);
+        if (r < 0)
+            return r;
+    }
+    r = channel_take_bulk(writer->channel, deadline);
+    return r < 0 ? channel_fail(writer->channel, r) : 0;
+}
+
+/* Keeps the channel for the next one, where there is not one kept already. */
+static void writer_leave_channel(struct memstore_writer *writer)
+{
+    struct channel *channel = writer->channel;
+    struct channel *none = NULL;
+
+    if (!channel)
+        return;
+    if (writer->owner != fork_generation()) {
+        channel_destroy(channel);
+        return;
+    }
+    /* The daemon gives back the memory of what it has read; it knows nothing of this. */
+    if (!writer->is_put)
+        bulk_trim(&channel->bulk, 0, writer->size);
+    channel_give_bulk(channel);
+    if (!atomic_compare_exchange_strong(&writer->store->spare, &none, channel))
+        channel_destroy(channel);
+}
+
+int writer_start(struct memstore_writer *writer, struct memstore *store, const void *key,
+                 size_t key_length, const struct memstore_put_options *options)
+{
+    int r;
+
+    *writer = (struct memstore_writer){.store = store, .owner = fork_generation()};
+    r = put_head_init(&writer->head, key, key_length, options);
     if (r < 0)
         return r;
     if (key_length > 0)
         memcpy(writer->key, key, key_length);
     writer->key_length = key_length;
-    writer->timeout = store->timeout;
-    writer->owner = fork_generation();
-    return channel_connect(&writer->channel, deadline_in(writer->timeout));
+    r = writer_take_channel(writer);
+    if (r < 0)
+        writer_finish(writer);
+    else
+        direct_suspect(&store->direct);
+    return r;
 }
 
-int memstore_writer_open(struct memstore *store, const void *key, size_t key_length,
-                         const struct memstore_put_options *options,
-                         struct memstore_writer **ret_writer)
+void writer_finish(struct memstore_writer *writer)
 {
-    struct memstore_writer *writer = calloc(1, sizeof(*writer));
-    int r;
-
-    if (!writer)
-        return message_fail(-ENOMEM, "out of memory");
-    channel_init(&writer->channel, store->socket, store->bucket, store->calls);
-    r = writer_init(writer, store, key, key_length, options);
-    if (r < 0) {
-        memstore_writer_abort(writer);
-        return r;
-    }
-    direct_suspect(&store->direct);
-    *ret_writer = writer;
-    return 0;
+    writer_leave_channel(writer);
+    put_head_finish(&writer->head);
 }
 
 /* Errors stay: a value with a gap must not be committed. */
@@ -84,33 +105,37 @@ static int writer_check(struct memstore_writer *writer)
     return 0;
 }
 
-int memstore_writer_write(struct memstore_writer *writer, const void *data, size_t size)
+int writer_grow(struct memstore_writer *writer, size_t size, void **ret_place)
 {
     int r = writer_check(writer);
 
-    if (r < 0 || size == 0)
+    if (r < 0)
         return r;
     if (size > VALUE_MAX - writer->size)
         return writer_fail(writer, -EFBIG);
-    r = bulk_reserve(&writer->channel.bulk, writer->size + size);
+    r = bulk_reserve(&writer->channel->bulk, writer->size + size);
     if (r < 0)
         return writer_fail(writer, r);
-    memcpy(writer->channel.bulk.data + writer->size, data, size);
+    *ret_place = writer->channel->bulk.data + writer->size;
     writer->size += size;
     return 0;
 }
 
-static int writer_put(struct memstore_writer *writer, struct memstore_object **ret_object)
+int writer_put(struct memstore_writer *writer, struct memstore_object **ret_object)
 {
-    struct channel *channel = &writer->channel;
     struct request request = {.operation = OPERATION_PUT,
-                              .parts = {{writer->head.bytes, writer->head.length}},
-                              .value = {channel->bulk.data, writer->size}};
+                              .parts = {{writer->head.bytes, writer->head.length}}};
+    struct channel *channel = writer->channel;
     struct answer answer;
-    int r = channel_call(channel, &request, deadline_in(writer->timeout), &answer);
+    int r = writer_check(writer);
 
     if (r < 0)
         return r;
+    request.value = (struct part){channel->bulk.data, writer->size};
+    r = channel_call(channel, &request, deadline_in(writer->store->timeout), &answer);
+    if (r < 0)
+        return r;
+    writer->is_put = true;
     if (answer.status < 0)
         r = key_fail(&answer, "put", writer->key, writer->key_length);
     else
@@ -118,21 +143,44 @@ static int writer_put(struct memstore_writer *writer, struct memstore_object **r
     return channel_done(channel, &answer, r);
 }
 
+int memstore_writer_open(struct memstore *store, const void *key, size_t key_length,
+                         const struct memstore_put_options *options,
+                         struct memstore_writer **ret_writer)
+{
+    struct memstore_writer *writer = malloc(sizeof(*writer));
+    int r;
+
+    if (!writer)
+        return message_fail(-ENOMEM, "out of memory");
+    r = writer_start(writer, store, key, key_length, options);
+    if (r < 0)
+        free(writer);
+    else
+        *ret_writer = writer;
+    return r;
+}
+
+int memstore_writer_write(struct memstore_writer *writer, const void *data, size_t size)
+{
+    void *place;
+    int r = writer_grow(writer, size, &place);
+
+    if (r == 0 && size > 0)
+        memcpy(place, data, size);
+    return r;
+}
+
 int memstore_writer_commit(struct memstore_writer *writer, struct memstore_object **ret_object)
 {
-    int r = writer_check(writer);
+    int r = writer_put(writer, ret_object);
 
-    if (r == 0)
-        r = writer_put(writer, ret_object);
     memstore_writer_abort(writer);
     return r;
 }
 
 void memstore_writer_abort(struct memstore_writer *writer)
 {
-    if (!writer)
-        return;
-    channel_reset(&writer->channel);
-    put_head_finish(&writer->head);
+    if (writer)
+        writer_finish(writer);
     free(writer);
 }

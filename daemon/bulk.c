@@ -103,8 +103,20 @@ int bulk_part(struct bulk *bulk, uint64_t offset, uint64_t length, uint8_t **ret
         if (!is_inside(bulk, offset, length))
             return -EINVAL;
     }
+    if (offset + length > bulk->touched)
+        bulk->touched = offset + length;
     *ret_part = bulk->map + offset;
     return 0;
+}
+
+void bulk_release(struct bulk *bulk, uint64_t share)
+{
+    uint64_t from = bulk->touched > share ? bulk->touched - share : 0;
+
+    /* If this fails, the memory stays in use: no harm but to its owner. */
+    fallocate(bulk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
+              (off_t)(bulk->touched - from));
+    bulk->touched = from;
 }
 
 void bulk_forget(struct bulk *bulk, uint64_t offset, uint64_t length)

@@ -10,6 +10,7 @@ struct bulk {
     int fd;       /* -1: none attached */
     uint8_t *map; /* shared with the client: copy once, then check, then use */
     uint64_t size;
+    uint64_t touched; /* bytes from its start that may have memory: those that requests named */
 };
 
 void bulk_init(struct bulk *bulk);
@@ -24,5 +25,8 @@ int bulk_part(struct bulk *bulk, uint64_t offset, uint64_t length, uint8_t **ret
 
 /* Forgets which pages were touched, after a large transfer: the page tables were ours. */
 void bulk_forget(struct bulk *bulk, uint64_t offset, uint64_t length);
+
+/* Gives back memory that was touched, up to so many bytes; what stood there is gone. */
+void bulk_release(struct bulk *bulk, uint64_t share);
 
 #endif

@@ -3,6 +3,7 @@
 #include "closer.h"
 #include "direct.h"
 #include "guard.h"
+#include "idle.h"
 #include "listing.h"
 #include "request.h"
 #include "server.h"
@@ -105,6 +106,12 @@ static int note_changes(void *context)
     return 0;
 }
 
+int client_tell(struct client *client)
+{
+    client->ring_moved = false;
+    return guard_call(note_changes, client);
+}
+
 static int client_send(struct client *client)
 {
     size_t unsent = connection_unsent(&client->connection);
@@ -115,11 +122,8 @@ static int client_send(struct client *client)
     r = guard_call(send_all, &client->connection);
     if (connection_unsent(&client->connection) < unsent)
         client->ring_moved = true;
-    if (client->ring_moved && (r == 0 || r == -EAGAIN)) {
-        client->ring_moved = false;
-        if (guard_call(note_changes, client) < 0)
-            return -EFAULT;
-    }
+    if (client->ring_moved && (r == 0 || r == -EAGAIN) && client_tell(client) < 0)
+        return -EFAULT;
     return r;
 }
 
@@ -234,6 +238,7 @@ void client_close(struct client *client)
     TAILQ_INSERT_TAIL(&server->dead, client, dead_entry);
     direct_leave(client);
     rings_leave(client);
+    idle_leave(client);
     /* Another thread closes the socket; the peer sees the end now. */
     epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, client->connection.fd, NULL);
     shutdown(client->connection.fd, SHUT_RDWR);
@@ -295,6 +300,8 @@ static int handle(struct client *client, const struct frame *frame)
         client_answer_error(client, &frame->header, r, "%s", strerror(-r));
         client->closing = true;
     }
+    if (frame->header.flags & FRAME_BULK)
+        idle_note(client);
     server->requests++;
     return 0;
 }

@@ -39,8 +39,10 @@ struct client {
     uint32_t ring_changes;     /* what the ring's futex was set to */
     bool ring_moved;           /* something was put into it or taken out since */
     bool is_ready, is_replied; /* in those queues */
-    bool is_active;
-    TAILQ_ENTRY(client) all, ready, replied, waiting, active, direct, dead_entry;
+    bool is_active;            /* rings.h */
+    bool is_warm;              /* idle.h */
+    uint64_t bulk_used;        /* when the bulk buffer was */
+    TAILQ_ENTRY(client) all, ready, replied, waiting, active, warm, direct, dead_entry;
 };
 
 /* Takes over a connected socket; on failure it is left open. -ENOMEM, -ENOSPC. */
@@ -51,6 +53,9 @@ void client_close(struct client *client);
 
 /* Takes in what has come through the ring. Returns whether there is something to do. */
 bool client_look(struct client *client);
+
+/* Tells a client with a ring that something in it has changed. -EFAULT. */
+int client_tell(struct client *client);
 
 /* Handles what has arrived, up to a share of the turn. */
 void client_process(struct client *client);

@@ -14,6 +14,7 @@
 
 #define POLL_EVERY 20 /* microseconds that sockets may wait while rings are looked at */
 #define SWEEP_EVERY 1000
+#define ALONE 1    /* microseconds of looking before we offer the core to others */
 #define QUIET 1000 /* microseconds without a request, and a ring is not looked at any more */
 #define VAIN_MAX 6
 
@@ -65,6 +66,12 @@ void rings_begin(struct client *client, void *file)
     rings_wake(client);
 }
 
+/* Whether more may look at rings than there are cores, we included. */
+static bool is_crowded(const struct rings *rings)
+{
+    return rings->count + 1 > rings->cores;
+}
+
 struct notice {
     struct ring_page *page;
     uint32_t awaits;
@@ -84,9 +91,8 @@ static int write_notice(void *context)
 static void tell(struct client *client, uint32_t awaits)
 {
     const struct rings *rings = &client->server->rings;
-    struct notice notice = {.page = client->connection.ring.page,
-                            .awaits = awaits,
-                            .is_crowded = rings->count + 1 > rings->cores};
+    struct notice notice = {
+        .page = client->connection.ring.page, .awaits = awaits, .is_crowded = is_crowded(rings)};
 
     /* Where this fails, so does the next look, which closes the client. */
     guard_call(write_notice, &notice);
@@ -199,17 +205,17 @@ static int poll_sockets(struct server *server, struct epoll_event *events, int m
 static bool spin(struct server *server, struct epoll_event *events, int max, int *ret_count)
 {
     struct rings *rings = &server->rings;
-    uint64_t now = server_now();
-    const uint64_t end = now + rings->spin;
+    const uint64_t start = server_now();
+    uint64_t now;
 
-    for (; now < end; now = server_now()) {
+    for (now = start; now < start + rings->spin; now = server_now()) {
         if (look(server))
             return true;
         *ret_count = poll_sockets(server, events, max, now);
         if (*ret_count != 0)
             return true;
-        if (rings->count + 1 > rings->cores)
-            sched_yield(); /* who has the core may have a request for us */
+        if (is_crowded(rings) || now > start + ALONE)
+            sched_yield(); /* who waits for the core may have a request for us */
         else
             ring_pause();
     }

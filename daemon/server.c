@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include "closer.h"
+#include "idle.h"
 #include "listing.h"
 #include "log.h"
 
@@ -278,6 +279,8 @@ static int sleep_time(struct server *server, bool more)
         until = server->accept_again;
     if (direct_next(server) < until)
         until = direct_next(server);
+    if (idle_next(server) < until)
+        until = idle_next(server);
     if (until == UINT64_MAX)
         return -1;
     now = server_now();
@@ -311,6 +314,7 @@ static int server_turn(struct server *server, bool more)
     flush_replied(server);
     direct_collect(server);
     close_overdue(server);
+    idle_give_back(server);
     free_dead(server);
     keep_watchdog(server);
     if (idle)
@@ -395,6 +399,7 @@ static int server_init(struct server *server, const struct server_settings *sett
     TAILQ_INIT(&server->ready);
     TAILQ_INIT(&server->replied);
     TAILQ_INIT(&server->waiting);
+    TAILQ_INIT(&server->warm);
     TAILQ_INIT(&server->dead);
     TAILQ_INIT(&server->listings);
     TAILQ_INIT(&server->direct.readers);

@@ -33,6 +33,7 @@ struct server {
     struct client_queue ready;   /* have requests to be handled */
     struct client_queue replied; /* have answers from this turn */
     struct client_queue waiting; /* are waited for, the longest first */
+    struct client_queue warm;    /* have bulk buffers to give back, the idlest first */
     struct client_queue dead;    /* to be freed at the end of the turn */
     struct listing_queue listings;
     struct rings rings;

@@ -510,6 +510,13 @@ struct memstore *harness_open_reads(const struct harness_daemon *daemon, enum me
     return store;
 }
 
+bool harness_calls_by_socket(void)
+{
+    const char *calls = getenv("MEMSTORE_CALLS");
+
+    return calls && strcmp(calls, "socket") == 0;
+}
+
 void harness_may_ask(void)
 {
     const char *reads = getenv("MEMSTORE_READS");

@@ -76,6 +76,9 @@ void harness_kill(struct harness_daemon *daemon);
 struct memstore *harness_open(const struct harness_daemon *daemon);
 struct memstore *harness_open_reads(const struct harness_daemon *daemon, enum memstore_reads reads);
 
+/* Whether $MEMSTORE_CALLS keeps the handles of this run from making rings. */
+bool harness_calls_by_socket(void);
+
 /* From here on handles of this test may ask the daemon where they cannot read directly, also in a
  * run that insists on direct reads. */
 void harness_may_ask(void);
