@@ -30,7 +30,8 @@ DAEMON := main guard closer options lock_file data_folder memory listener \
 	server client request bulk rings idle direct pins listing \
 	store counters reserve objects garbage scan etag log
 CLIENT := handle turns channel connect await ringing memfd bulk fork environment direct \
-	message object put_head put get view key list pair writer reserve url stats holders
+	message object put_head put get view key list pair writer reserve batch batch_answers pipeline \
+	url stats holders
 CLI := main arguments help commands key text status input output progress transfer print json
 
 common_objects := $(COMMON:%=$(BUILD)/common/%.o)
@@ -46,9 +47,9 @@ packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
 TESTS := common connection store daemon protocol buffer hostile patience pins behaviour limit \
-	processes handle bulk writer reserve command direct view fork holders install systemd
+	processes handle batch bulk writer reserve command direct view fork holders install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
-THRICE := behaviour limit processes handle bulk writer reserve command
+THRICE := behaviour limit processes handle batch bulk writer reserve command
 harness_objects := $(BUILD)/tests/harness.o
 
 binaries := $(BUILD)/memstored $(BUILD)/memstore

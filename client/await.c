@@ -99,7 +99,7 @@ static int first_error(int r, int otherwise)
     return r < 0 ? r : otherwise;
 }
 
-static int channel_send(struct channel *channel)
+int channel_send(struct channel *channel)
 {
     size_t unsent = connection_unsent(&channel->connection);
     int r = connection_send(&channel->connection);

@@ -298,7 +298,7 @@ static int channel_exchange(struct channel *channel, const struct request *reque
 
 /* Whether the daemon may have got some of the request under way. From the ring it takes a request
  * before it does anything with it. */
-static bool channel_has_sent(const struct channel *channel)
+bool channel_has_sent(const struct channel *channel)
 {
     const struct ring_page *page = channel->connection.ring.page;
 
@@ -369,6 +369,34 @@ static int channel_reconnect(struct channel *channel, int64_t deadline)
     return r == -ENOENT ? -ECONNREFUSED : r;
 }
 
+int channel_begin(struct channel *channel, int64_t deadline)
+{
+    int r = channel_reconnect(channel, deadline);
+
+    if (r == 0)
+        r = channel_prepare_ring(channel, deadline);
+    else
+        return r;
+    if (r == -ECONNRESET) { /* it had been dead before */
+        channel_close(channel);
+        r = channel_reconnect(channel, deadline);
+        if (r < 0)
+            return r;
+        r = channel_prepare_ring(channel, deadline);
+    }
+    if (r < 0)
+        return channel_fail(channel, r);
+    channel->sent = false;
+    channel->ring_before = channel->connection.ring.out.position;
+    return 0;
+}
+
+void channel_end(struct channel *channel)
+{
+    if (connection_unread(&channel->connection) > 0)
+        channel_close(channel); /* more than was asked for */
+}
+
 int channel_call(struct channel *channel, struct request *request, int64_t deadline,
                  struct answer *ret_answer)
 {
@@ -400,8 +428,7 @@ int channel_done(struct channel *channel, const struct answer *answer, int resul
         return channel_fail(channel, result);
     }
     connection_consume(&channel->connection, &answer->frame);
-    if (connection_unread(&channel->connection) > 0)
-        channel_close(channel); /* more than was asked for */
+    channel_end(channel);
     /* With a ring the daemon gives back the memory of one that is idle. */
     if (!channel->connection.ring.page)
         bulk_trim(&channel->bulk, BULK_KEPT, answer->bulk_used);

@@ -1,4 +1,5 @@
-/* What the files of a channel share: channel.c, connect.c, await.c. */
+/* What the files of a channel share: channel.c, connect.c, await.c; and pipeline.c, which has many
+ * requests under way. */
 #ifndef MEMSTORE_CHANNEL_PRIVATE_H
 #define MEMSTORE_CHANNEL_PRIVATE_H
 
@@ -12,6 +13,19 @@ struct expected {
     bool bulk;     /* it may use the bulk buffer, */
     uint64_t room; /* bytes from its start */
 };
+
+/* Has a connection, on which nothing is under way. */
+int channel_begin(struct channel *channel, int64_t deadline);
+
+/* Whether the daemon may have got some of what was queued since channel_begin. */
+bool channel_has_sent(const struct channel *channel);
+
+/* Sends what waits, as far as that goes without waiting. Errors as of connection_send;
+ * channel_await deals with them too. */
+int channel_send(struct channel *channel);
+
+/* Nothing is under way any more. */
+void channel_end(struct channel *channel);
 
 /*
  * Sends what waits and waits for the answer. Returns 0 or a negative errno: -EPROTO if it is not

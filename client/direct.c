@@ -420,6 +420,11 @@ static int session_get(struct memstore *store, struct direct **ret_session)
 
 /* ---- begin and end ---- */
 
+void direct_note_asked(struct direct_reads *reads)
+{
+    atomic_fetch_add_explicit(&reads->asked, 1, memory_order_relaxed);
+}
+
 static int ask_instead(struct memstore *store)
 {
     if (store->reads == MEMSTORE_READS_DIRECT) {
@@ -427,7 +432,7 @@ static int ask_instead(struct memstore *store)
                      store->socket);
         return -EOPNOTSUPP;
     }
-    atomic_fetch_add_explicit(&store->direct.asked, 1, memory_order_relaxed);
+    direct_note_asked(&store->direct);
     return -EAGAIN;
 }
 

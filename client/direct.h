@@ -66,6 +66,9 @@ void direct_after_fork_in_child(void);
 /* The daemon answered the handle. If it is another one, the next read has to notice. */
 void direct_suspect(struct direct_reads *reads);
 
+/* A read asked the daemon without a try. */
+void direct_note_asked(struct direct_reads *reads);
+
 /* Reads that were direct so far. */
 uint64_t direct_count(struct direct_reads *reads);
 

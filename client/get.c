@@ -97,8 +97,8 @@ static int copy_value(struct direct_read *read, const struct record *record,
     return r;
 }
 
-static int get_directly(struct memstore *store, const struct get_request *get, const void *key,
-                        struct memstore_object **ret_object)
+int get_directly(struct memstore *store, const struct get_request *get, const void *key,
+                 struct memstore_object **ret_object)
 {
     struct direct_read *read;
     struct record record;

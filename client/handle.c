@@ -210,6 +210,12 @@ int handle_take_turn(struct memstore *store, int64_t deadline)
     return 0;
 }
 
+void handle_pass_turn(struct memstore *store)
+{
+    direct_suspect(&store->direct);
+    turns_pass(&store->turns);
+}
+
 int handle_call(struct memstore *store, struct request *request, struct answer *ret_answer)
 {
     const int64_t deadline = deadline_in(store->timeout);

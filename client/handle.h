@@ -35,6 +35,9 @@ int key_check(const void *key, size_t length);
 /* Waits for the caller's turn. -ETIMEDOUT; the message is set. */
 int handle_take_turn(struct memstore *store, int64_t deadline);
 
+/* Ends the caller's turn, after the daemon was asked. */
+void handle_pass_turn(struct memstore *store);
+
 /*
  * Waits for the caller's turn, and makes the call. Returns 0 when there is an answer, whatever its
  * status: then handle_done must follow. Otherwise a negative errno; the message is set.

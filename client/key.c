@@ -23,9 +23,8 @@ int key_missing(const void *key, size_t key_length)
     return message_fail(-ENOENT, "no object %s", quote(text, key, key_length));
 }
 
-/* Looks an object up directly; ret_object may be NULL. */
-static int look_up_directly(struct memstore *store, const void *key, size_t key_length,
-                            struct memstore_object **ret_object)
+int look_up_directly(struct memstore *store, const void *key, size_t key_length,
+                     struct memstore_object **ret_object)
 {
     struct direct_read *read;
     struct record record;

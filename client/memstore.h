@@ -14,8 +14,8 @@
  *   Key, value and option pointers are read during the call and not kept.
  * - Values are 0 to MEMSTORE_VALUE_MAX bytes long.
  * - A handle may be used by several threads at once; its calls take turns, direct reads excepted,
- *   which go on side by side. A result (object, list, view) and a writer belong to one thread at a
- *   time, and outlive the handle's close unless said.
+ *   which go on side by side. A result (object, list, view), a batch and a writer belong to one
+ *   thread at a time, and outlive the handle's close unless said.
  * - Every call ends within the handle's deadline (struct memstore_options). -ETIMEDOUT, and
  *   -ECONNRESET after the daemon went away in the middle, leave open whether a change was made.
  * - An interrupted connection is made anew by the next call.
@@ -54,6 +54,7 @@ struct memstore_list;        /* the result of memstore_list */
 struct memstore_view;        /* a value read in place */
 struct memstore_writer;      /* a value on its way, piece by piece */
 struct memstore_reservation; /* a value that is built in place */
+struct memstore_batch;       /* operations that are asked for together */
 
 /*
  * How a handle reads (memstore_exists, _get, _info, _list, _view). Direct reads look into the
@@ -344,6 +345,79 @@ int memstore_commit(struct memstore_reservation *reservation, struct memstore_ob
 
 /* Ends the reservation; the store is as it was. NULL is fine. */
 void memstore_cancel(struct memstore_reservation *reservation);
+
+/*
+ * Batches: puts, gets, existence checks and deletes that are asked for together, in one call,
+ * and done in the order in which they were appended, each with an answer of its own. A batch of
+ * many small operations costs a fraction of as many calls.
+ *
+ * A batch is no more than its operations: each is atomic for itself, some may fail while others
+ * happen, and other processes' changes may come in between.
+ */
+
+/* How to make a batch; the rules for size and NULL are those of memstore_options. */
+struct memstore_batch_options {
+    size_t size;
+};
+
+/*
+ * Makes an empty batch on a handle, which must outlive it. A batch belongs to one thread at a time.
+ * End with memstore_batch_destroy. Errors: -EINVAL (options), -ENOMEM.
+ */
+int memstore_batch_create(struct memstore *store, const struct memstore_batch_options *options,
+                          struct memstore_batch **ret_batch);
+
+/*
+ * Append an operation; nothing is sent yet. Key and options are copied; a value must stay as it is
+ * until memstore_batch_run has returned.
+ * Errors: -ENOMEM, and those of memstore_put for what can be seen before the store is asked:
+ * -ENAMETOOLONG, -EFBIG, -E2BIG, -EINVAL. The batch is then as it was.
+ */
+int memstore_batch_put(struct memstore_batch *batch, const void *key, size_t key_length,
+                       const void *value, size_t value_size,
+                       const struct memstore_put_options *options);
+int memstore_batch_get(struct memstore_batch *batch, const void *key, size_t key_length);
+int memstore_batch_exists(struct memstore_batch *batch, const void *key, size_t key_length);
+int memstore_batch_delete(struct memstore_batch *batch, const void *key, size_t key_length);
+
+/*
+ * Does all operations in order. Returns 0 when each has its answer, which may be an error of its
+ * own: see memstore_batch_failed.
+ *
+ * The handle's deadline is that of each answer, not of the whole: a long batch that gets on does
+ * not time out. After -ETIMEDOUT and -ECONNRESET it is open which of the operations without an
+ * answer were done. A batch may be run again; it does everything anew.
+ *
+ * While nothing is unanswered that comes before them, reads are direct where the handle's are; all
+ * others ask the daemon, also where the handle may read directly only.
+ */
+int memstore_batch_run(struct memstore_batch *batch);
+
+/* Operations in the batch. */
+size_t memstore_batch_count(const struct memstore_batch *batch);
+
+/*
+ * The answer to an operation of the last run: 0, for exists 1 or 0, or a negative errno, which
+ * memstore_message then explains. -ECANCELED: it was not done, because the batch was not run, or
+ * broke off before. -EINVAL: there is no such operation.
+ */
+int memstore_batch_status(struct memstore_batch *batch, size_t index);
+
+/*
+ * What a get got, with the value, or the info of what a put stored. It belongs to the batch and
+ * lives until the next run, clear or destroy. NULL: the operation has none (see its status), or
+ * there is no memory for it.
+ */
+const struct memstore_object *memstore_batch_object(struct memstore_batch *batch, size_t index);
+
+/* The first operation whose status is an error; the count if there is none. */
+size_t memstore_batch_failed(const struct memstore_batch *batch);
+
+/* Takes all operations and answers out. Memory is kept for the next ones. */
+void memstore_batch_clear(struct memstore_batch *batch);
+
+/* Ends a batch; what was done stays. NULL is fine. */
+void memstore_batch_destroy(struct memstore_batch *batch);
 
 /* A text for a negative errno, in the terms of this library. It is never NULL and lives for ever.
  */

@@ -1,6 +1,5 @@
 #include "handle.h"
 #include "key.h"
-#include "message.h"
 #include "object.h"
 #include "put_head.h"
 
@@ -30,14 +29,10 @@ int memstore_put(struct memstore *store, const void *key, size_t key_length, con
 {
     const struct part part = {value, value_size};
     struct put_head head;
-    int r;
+    int r = value_check(value, value_size);
 
-    if (value_size > VALUE_MAX)
-        return message_fail(-EFBIG, "value of %zu bytes is too large: at most %llu", value_size,
-                            VALUE_MAX);
-    if (!value && value_size > 0)
-        return message_fail(-EINVAL, "no value (NULL), but a size");
-    r = put_head_init(&head, key, key_length, options);
+    if (r == 0)
+        r = put_head_init(&head, key, key_length, options);
     if (r < 0)
         return r;
     r = put_send(store, &head, key, key_length, &part, ret_object);

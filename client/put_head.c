@@ -1,12 +1,21 @@
 #include "put_head.h"
 
-#include "common/protocol.h"
 #include "handle.h"
 #include "message.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+int value_check(const void *value, size_t size)
+{
+    if (size > VALUE_MAX)
+        return message_fail(-EFBIG, "value of %zu bytes is too large: at most %llu", size,
+                            VALUE_MAX);
+    if (!value && size > 0)
+        return message_fail(-EINVAL, "no value (NULL), but a size");
+    return 0;
+}
 
 static int pair_compare(const void *a, const void *b)
 {
@@ -109,48 +118,56 @@ static int type_measure(const char *type, size_t *ret_length)
     return 0;
 }
 
-static int put_head_encode(struct put_head *head, const struct put_request *put, const void *key,
-                           const struct memstore_put_options *options)
+int put_plan_init(struct put_plan *plan, const void *key, size_t key_length,
+                  const struct memstore_put_options *options)
 {
-    size_t type_length = put->type_length == NO_CONTENT_TYPE ? 0 : put->type_length;
-    uint8_t *place;
-    int r;
+    size_t type_length = 0, metadata_length = 0;
+    int r = key_check(key, key_length);
 
-    head->length = sizeof(*put) + put->key_length + type_length + put->metadata_length;
-    head->bytes = malloc(head->length);
-    if (!head->bytes)
-        return message_fail(-ENOMEM, "out of memory");
-    place = append(head->bytes, put, sizeof(*put));
-    place = append(place, key, put->key_length);
-    place = append(place, options->content_type, type_length);
-    r = pairs_encode(options, place);
-    if (r < 0)
-        put_head_finish(head);
-    return r;
+    if (r == 0)
+        r = options_read(&plan->options, sizeof(plan->options), options);
+    if (r == 0)
+        r = type_measure(plan->options.content_type, &type_length);
+    if (r == 0)
+        r = pairs_measure(&plan->options, &metadata_length);
+    if (r != 0)
+        return r;
+    plan->key = key;
+    plan->fixed = (struct put_request){
+        .key_length = (uint16_t)key_length,
+        .type_length = plan->options.content_type ? (uint16_t)type_length : NO_CONTENT_TYPE,
+        .metadata_length = (uint32_t)metadata_length};
+    plan->length = sizeof(plan->fixed) + key_length + type_length + metadata_length;
+    return 0;
+}
+
+int put_plan_write(const struct put_plan *plan, uint8_t *place)
+{
+    const struct put_request *fixed = &plan->fixed;
+    size_t type_length = fixed->type_length == NO_CONTENT_TYPE ? 0 : fixed->type_length;
+
+    place = append(place, fixed, sizeof(*fixed));
+    place = append(place, plan->key, fixed->key_length);
+    place = append(place, plan->options.content_type, type_length);
+    return pairs_encode(&plan->options, place);
 }
 
 int put_head_init(struct put_head *head, const void *key, size_t key_length,
                   const struct memstore_put_options *options)
 {
-    struct memstore_put_options ours;
-    size_t type_length = 0, metadata_length = 0;
-    struct put_request put;
-    int r;
+    struct put_plan plan;
+    int r = put_plan_init(&plan, key, key_length, options);
 
-    r = key_check(key, key_length);
-    if (r == 0)
-        r = options_read(&ours, sizeof(ours), options);
-    if (r == 0)
-        r = type_measure(ours.content_type, &type_length);
-    if (r == 0)
-        r = pairs_measure(&ours, &metadata_length);
     if (r != 0)
         return r;
-    put = (struct put_request){.key_length = (uint16_t)key_length,
-                               .type_length =
-                                   ours.content_type ? (uint16_t)type_length : NO_CONTENT_TYPE,
-                               .metadata_length = (uint32_t)metadata_length};
-    return put_head_encode(head, &put, key, &ours);
+    head->length = plan.length;
+    head->bytes = malloc(plan.length);
+    if (!head->bytes)
+        return out_of_memory();
+    r = put_plan_write(&plan, head->bytes);
+    if (r < 0)
+        put_head_finish(head);
+    return r;
 }
 
 void put_head_finish(struct put_head *head)

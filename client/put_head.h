@@ -2,17 +2,37 @@
 #ifndef MEMSTORE_PUT_HEAD_H
 #define MEMSTORE_PUT_HEAD_H
 
+#include "common/protocol.h"
 #include "memstore.h"
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* Checks a value. -EFBIG, -EINVAL (NULL and a size); the message is set. */
+int value_check(const void *value, size_t size);
+
+/* What a head is made from. It points at the caller's key and options. */
+struct put_plan {
+    struct put_request fixed;
+    const void *key;
+    struct memstore_put_options options;
+    size_t length; /* of the head */
+};
+
+/* Checks everything. -ENAMETOOLONG, -E2BIG, -EINVAL; the message is set. */
+int put_plan_init(struct put_plan *plan, const void *key, size_t key_length,
+                  const struct memstore_put_options *options);
+
+/* Writes the head to a place of plan->length bytes. -EINVAL (a metadata name twice), -ENOMEM; the
+ * message is set. */
+int put_plan_write(const struct put_plan *plan, uint8_t *place);
 
 struct put_head {
     uint8_t *bytes; /* put_request, key, content type, metadata */
     size_t length;
 };
 
-/* Checks everything. -ENAMETOOLONG, -E2BIG, -EINVAL, -ENOMEM; the message is set. */
+/* Both steps, in memory of its own. */
 int put_head_init(struct put_head *head, const void *key, size_t key_length,
                   const struct memstore_put_options *options);
 

@@ -55,8 +55,9 @@ enum operation {
 };
 
 /* Frame flags. A bit that is not listed must be 0. */
-#define FRAME_ANSWER 0x0001 /* set in every answer, in no request */
-#define FRAME_BULK 0x0002   /* the frame names a part of the bulk buffer */
+#define FRAME_ANSWER 0x0001  /* set in every answer, in no request */
+#define FRAME_BULK 0x0002    /* the frame names a part of the bulk buffer */
+#define FRAME_CHAINED 0x0004 /* a request that is done only if the one before it fitted */
 
 /*
  * Each frame starts with this.
@@ -68,6 +69,10 @@ enum operation {
  * status is 0 in a request. In an answer it is 0 or a negative errno of the machine's; the body
  * of such an error is a text in UTF-8 for people, which may be empty. -EMSGSIZE means that the
  * answer did not fit; its bulk_length then says how much room it needs.
+ *
+ * Who sends requests without waiting for each answer, and wants their order kept, sets
+ * FRAME_CHAINED in all but the first: after one whose answer did not fit, those that are chained to
+ * it are not done, but answered -ECANCELED, up to the first that is not chained.
  */
 struct frame_header {
     uint32_t length; /* of the whole frame in bytes, this header included */

@@ -357,6 +357,8 @@ uint8_t *client_answer(struct client *client, const struct frame_header *request
         return NULL;
     }
     client->uncommitted += sizeof(header) + body_length;
+    if (header.status == -EMSGSIZE)
+        client->chain_broken = true;
     if (!client->is_replied)
         TAILQ_INSERT_TAIL(&client->server->replied, client, replied);
     client->is_replied = true;

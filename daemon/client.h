@@ -31,6 +31,7 @@ struct client {
     bool dead;                 /* closed; freed at the end of the turn */
     bool is_large;             /* its next request moves much: it waits for its time */
     bool progress;             /* since it was last waited for */
+    bool chain_broken;         /* an answer did not fit: what is chained to it is not done */
     uint32_t interest;         /* what epoll watches for */
     size_t uncommitted;        /* bytes of answers that the next commit decides on */
     struct listing *listing;   /* under way; nothing else is handled meanwhile */

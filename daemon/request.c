@@ -697,7 +697,7 @@ static const struct operation_row {
 /* Whether the header is one that a request of this operation can have. */
 static bool is_header_sound(const struct frame_header *header, bool takes_bulk)
 {
-    uint16_t known = takes_bulk ? FRAME_BULK : 0;
+    uint16_t known = FRAME_CHAINED | (takes_bulk ? FRAME_BULK : 0);
 
     if (header->flags & ~known || header->status != 0)
         return false;
@@ -726,5 +726,9 @@ int request_handle(struct client *client, const struct frame *frame)
                             "the frame header has flags, a status or bulk fields that operation %u "
                             "does not have",
                             operation);
+    if (!(frame->header.flags & FRAME_CHAINED))
+        client->chain_broken = false;
+    else if (client->chain_broken)
+        return ANSWER_ERROR(&request, -ECANCELED, "an answer before this one did not fit");
     return row->handle(&request);
 }

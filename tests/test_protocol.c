@@ -217,13 +217,41 @@ START_TEST(unknown_flags_are_refused)
     for (int bit = 0; bit < 16; bit++) {
         struct frame_header header = raw_header(OPERATION_DELETE, body.length);
 
-        if (1 << bit == FRAME_BULK)
+        if (1 << bit == FRAME_BULK || 1 << bit == FRAME_CHAINED)
             continue;
         header.flags = (uint16_t)(1 << bit); /* FRAME_ANSWER among them */
         ck_assert(raw_send_frame(fd, &header, &body));
         raw_expect_answer(fd, &header, -EPROTO);
     }
     harness_expect(raw_witness, "small canary", "tweet");
+    raw_done(fd);
+}
+END_TEST
+
+static void call_chained(int fd, uint16_t operation, const struct body *body, int status)
+{
+    struct frame_header header = raw_header(operation, body->length);
+
+    header.flags = FRAME_CHAINED;
+    ck_assert(raw_send_frame(fd, &header, body));
+    raw_expect_answer(fd, &header, status);
+}
+
+START_TEST(what_is_chained_to_an_answer_that_does_not_fit_is_not_done)
+{
+    struct body large = body_get("canary", 0, UINT64_MAX);
+    struct body missing = body_get("none", 0, UINT64_MAX);
+    struct body key = body_key("small canary");
+    int fd = raw_open();
+
+    call_chained(fd, OPERATION_EXISTS, &key, 0); /* to what went well */
+    call_chained(fd, OPERATION_GET, &missing, -ENOENT);
+    call_chained(fd, OPERATION_GET, &large, -EMSGSIZE);
+    call_chained(fd, OPERATION_DELETE, &key, -ECANCELED);
+    call_chained(fd, OPERATION_GET, &large, -ECANCELED);
+    call_chained(fd, OPERATION_DELETE, &key, -ECANCELED);
+    raw_call(fd, OPERATION_EXISTS, &key, 0);
+    call_chained(fd, OPERATION_EXISTS, &key, 0);
     raw_done(fd);
 }
 END_TEST
@@ -612,6 +640,7 @@ static Suite *suite(void)
     tcase_add_test(frames, largest_frame_is_taken);
     tcase_add_test(frames, unknown_operations_are_told);
     tcase_add_test(frames, unknown_flags_are_refused);
+    tcase_add_test(frames, what_is_chained_to_an_answer_that_does_not_fit_is_not_done);
     tcase_add_test(frames, header_fields_without_meaning_must_be_zero);
     tcase_add_test(frames, answers_come_in_the_order_of_requests);
     tcase_add_test(frames, puts_of_one_moment_differ_in_version_and_time);

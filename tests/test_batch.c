@@ -1,0 +1,603 @@
+/* Batches, through the library against a real daemon. */
+#include "common/protocol.h"
+#include "tests/harness.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KIB ((size_t)1024)
+#define MIB (KIB * KIB)
+
+static struct harness_daemon *server;
+static struct memstore *store;
+static struct memstore_batch *batch;
+static char *bytes; /* some MiB of them */
+#define BYTES (20 * MIB)
+
+static void make_batch(void)
+{
+    ck_assert_msg(memstore_batch_create(store, NULL, &batch) == 0, "%s", memstore_message());
+}
+
+static void start(const char *max_size)
+{
+    harness_setup();
+    server = max_size ? harness_start("--max-size", max_size) : harness_start(NULL);
+    store = harness_open(server);
+    bytes = malloc(BYTES);
+    harness_fill(bytes, BYTES, 1);
+    make_batch();
+}
+
+static void setup(void)
+{
+    start(NULL);
+}
+
+static void setup_small(void)
+{
+    start("100");
+}
+
+static void teardown(void)
+{
+    memstore_batch_destroy(batch);
+    memstore_close(store);
+    free(bytes);
+    harness_teardown();
+}
+
+/* ---- short forms ---- */
+
+#define ok(call) ck_assert_msg((call) == 0, "%s: %s", #call, memstore_message())
+
+static void add_put(const char *key, const void *value, size_t size)
+{
+    ok(memstore_batch_put(batch, key, strlen(key), value, size, NULL));
+}
+
+static void add_text(const char *key, const char *value)
+{
+    add_put(key, value, strlen(value));
+}
+
+static void add_get(const char *key)
+{
+    ok(memstore_batch_get(batch, key, strlen(key)));
+}
+
+static void add_exists(const char *key)
+{
+    ok(memstore_batch_exists(batch, key, strlen(key)));
+}
+
+static void add_delete(const char *key)
+{
+    ok(memstore_batch_delete(batch, key, strlen(key)));
+}
+
+static void run(void)
+{
+    ok(memstore_batch_run(batch));
+}
+
+static void expect_status(size_t index, int status)
+{
+    int got = memstore_batch_status(batch, index);
+
+    ck_assert_msg(got == status, "operation %zu: %d and not %d: %s", index, got, status,
+                  memstore_message());
+}
+
+static void expect_value(size_t index, const void *value, size_t size)
+{
+    const struct memstore_object *object;
+    const void *got;
+    size_t got_size;
+
+    expect_status(index, 0);
+    object = memstore_batch_object(batch, index);
+    ck_assert_ptr_nonnull(object);
+    got = memstore_object_value(object, &got_size);
+    ck_assert_msg(got_size == size && memcmp(got, value, size) == 0,
+                  "operation %zu has another value, of %zu bytes", index, got_size);
+}
+
+static void expect_text(size_t index, const char *value)
+{
+    expect_value(index, value, strlen(value));
+}
+
+/* ---- plain ---- */
+
+START_TEST(operations_are_done_in_order)
+{
+    harness_put(store, "old", "value");
+    add_get("old");
+    add_exists("a");
+    add_text("a", "1");
+    add_get("a");
+    add_text("a", "22");
+    add_get("a");
+    add_exists("a");
+    add_delete("a");
+    add_exists("a");
+    add_get("a");
+    add_delete("a");
+    add_text("a", "");
+    add_get("a");
+    ck_assert_uint_eq(memstore_batch_count(batch), 13);
+    run();
+    expect_text(0, "value");
+    expect_status(1, 0);
+    expect_status(2, 0);
+    expect_text(3, "1");
+    expect_text(5, "22");
+    expect_status(6, 1);
+    expect_status(7, 0);
+    expect_status(8, 0);
+    expect_status(9, -ENOENT);
+    expect_status(10, -ENOENT);
+    expect_text(12, "");
+    ck_assert_uint_eq(memstore_batch_failed(batch), 9);
+    harness_expect(store, "a", "");
+}
+END_TEST
+
+START_TEST(answers_have_objects)
+{
+    const struct memstore_metadata pairs[] = {{"b", "2"}, {"a", "1"}};
+    struct memstore_put_options options = {
+        .size = sizeof(options), .content_type = "text/x", .metadata = pairs, .metadata_count = 2};
+    const struct memstore_object *put, *got;
+
+    ok(memstore_batch_put(batch, "k\0y", 3, "value", 5, &options));
+    ok(memstore_batch_get(batch, "k\0y", 3));
+    add_exists("a");
+    run();
+    put = memstore_batch_object(batch, 0);
+    got = memstore_batch_object(batch, 1);
+    ck_assert_ptr_nonnull(put);
+    ck_assert_ptr_nonnull(got);
+    ck_assert_ptr_eq(memstore_batch_object(batch, 1), got);
+    ck_assert_ptr_null(memstore_object_value(put, NULL));
+    ck_assert_uint_eq(memstore_object_size(put), 5);
+    ck_assert_int_eq(memcmp(memstore_object_key(put, NULL), "k\0y", 4), 0);
+    ck_assert_uint_eq(memstore_object_version(put), memstore_object_version(got));
+    ck_assert_str_eq(memstore_object_etag(put), memstore_object_etag(got));
+    ck_assert_str_eq(memstore_object_content_type(got), "text/x");
+    ck_assert_uint_eq(memstore_object_metadata_count(got), 2);
+    ck_assert_str_eq(memstore_object_metadata(got, "a"), "1");
+    ck_assert_str_eq(memstore_object_metadata(put, "b"), "2");
+    ck_assert_ptr_null(memstore_batch_object(batch, 2));
+    ck_assert_ptr_null(memstore_batch_object(batch, 3));
+    expect_status(3, -EINVAL);
+}
+END_TEST
+
+START_TEST(errors_have_words)
+{
+    add_text("large", "more than 60 bytes, so that it fits, but leaves no room for others.......");
+    add_text("other", "more than 40 bytes in all, .....................");
+    add_get("missing");
+    expect_status(0, -ECANCELED); /* it was not run */
+    run();
+    ck_assert_uint_eq(memstore_batch_failed(batch), 1);
+    expect_status(1, -EDQUOT);
+    ck_assert_msg(strstr(memstore_message(), "\"other\""), "%s", memstore_message());
+    ck_assert_msg(strstr(memstore_message(), "Max size 100 would be exceeded"), "%s",
+                  memstore_message());
+    ck_assert_ptr_null(memstore_batch_object(batch, 1));
+    expect_status(2, -ENOENT);
+    ck_assert_msg(strstr(memstore_message(), "\"missing\""), "%s", memstore_message());
+    expect_status(0, 0);
+}
+END_TEST
+
+START_TEST(what_cannot_be_appended_leaves_the_batch_as_it_was)
+{
+    struct memstore_put_options options = {.size = 0};
+    const struct memstore_metadata twice[] = {{"a", "1"}, {"a", "2"}};
+    char key[KEY_MAX + 1] = {0};
+
+    add_text("a", "1");
+    ck_assert_int_eq(memstore_batch_put(batch, key, sizeof(key), "", 0, NULL), -ENAMETOOLONG);
+    ck_assert_int_eq(memstore_batch_get(batch, key, sizeof(key)), -ENAMETOOLONG);
+    ck_assert_int_eq(memstore_batch_exists(batch, key, sizeof(key)), -ENAMETOOLONG);
+    ck_assert_int_eq(memstore_batch_delete(batch, key, sizeof(key)), -ENAMETOOLONG);
+    ck_assert_int_eq(memstore_batch_put(batch, "b", 1, NULL, 1, NULL), -EINVAL);
+    ck_assert_int_eq(memstore_batch_put(batch, "b", 1, "", MEMSTORE_VALUE_MAX + 1, NULL), -EFBIG);
+    ck_assert_int_eq(memstore_batch_put(batch, "b", 1, "", 0, &options), -EINVAL);
+    options = (struct memstore_put_options){
+        .size = sizeof(options), .metadata = twice, .metadata_count = 2};
+    ck_assert_int_eq(memstore_batch_put(batch, "b", 1, "", 0, &options), -EINVAL);
+    ck_assert_uint_eq(memstore_batch_count(batch), 1);
+    add_get("a");
+    run();
+    expect_text(1, "1");
+}
+END_TEST
+
+START_TEST(large_values_keep_their_places)
+{
+    add_put("a", bytes, 3 * MIB);
+    add_get("a");
+    add_put("a", bytes + 1, 64 * KIB);
+    add_get("a");
+    add_put("a", bytes + 2, INLINE_MAX);
+    add_get("a");
+    add_put("a", bytes + 3, INLINE_MAX + 1);
+    add_get("a");
+    add_text("a", "small");
+    add_get("a");
+    add_delete("a");
+    add_get("a");
+    run();
+    expect_value(1, bytes, 3 * MIB);
+    expect_value(3, bytes + 1, 64 * KIB);
+    expect_value(5, bytes + 2, INLINE_MAX);
+    expect_value(7, bytes + 3, INLINE_MAX + 1);
+    expect_text(9, "small");
+    expect_status(11, -ENOENT);
+}
+END_TEST
+
+/* The daemon finds out only at the get that its answer does not fit. What comes behind it must not
+ * have been done when it is asked for again. */
+START_TEST(gets_of_large_values_keep_their_places)
+{
+    for (int i = 0; i < 3; i++) {
+        char key[8];
+
+        snprintf(key, sizeof(key), "k%d", i);
+        ok(memstore_put(store, key, 2, bytes + i, 200 * KIB, NULL, NULL));
+    }
+    add_text("before", "1");
+    add_get("k0");
+    add_text("k0", "new");
+    add_get("k0");
+    add_delete("k1");
+    add_get("k1");
+    add_get("k2");
+    add_text("k2", "new");
+    add_exists("k1");
+    add_get("k2");
+    add_get("before");
+    run();
+    expect_value(1, bytes, 200 * KIB);
+    expect_text(3, "new");
+    expect_status(4, 0);
+    expect_status(5, -ENOENT);
+    expect_value(6, bytes + 2, 200 * KIB);
+    expect_status(8, 0);
+    expect_text(9, "new");
+    expect_text(10, "1");
+}
+END_TEST
+
+static void add_many_puts(int count, size_t size)
+{
+    char key[16];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(key, sizeof(key), "key %d", i);
+        add_put(key, bytes + i, size);
+    }
+}
+
+static void add_many_gets(int count)
+{
+    char key[16];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(key, sizeof(key), "key %d", i);
+        add_get(key);
+    }
+}
+
+/* Neither side could keep all requests or answers: whoever only wrote would wait for ever. */
+START_TEST(a_batch_may_be_long)
+{
+    const int count = 3000;
+    size_t first;
+
+    add_many_puts(count, 7000);
+    first = memstore_batch_count(batch);
+    add_many_gets(count);
+    run();
+    ck_assert_uint_eq(memstore_batch_failed(batch), memstore_batch_count(batch));
+    for (int i = 0; i < count; i++)
+        expect_value(first + (size_t)i, bytes + i, 7000);
+    ck_assert_uint_eq(harness_stats(store).objects, (uint64_t)count);
+}
+END_TEST
+
+START_TEST(answers_may_be_much_more_than_requests)
+{
+    char key[16];
+
+    for (int i = 0; i < 20; i++) {
+        snprintf(key, sizeof(key), "key %d", i);
+        ok(memstore_put(store, key, strlen(key), bytes + i, 60000, NULL, NULL));
+    }
+    add_text("a change", "so that the daemon is asked for all that comes behind it");
+    for (int i = 0; i < 20; i++)
+        add_many_gets(20);
+    run();
+    for (int i = 0; i < 400; i++)
+        expect_value((size_t)i + 1, bytes + i % 20, 60000);
+}
+END_TEST
+
+START_TEST(a_batch_can_be_run_again_and_filled_again)
+{
+    run(); /* an empty one */
+    ck_assert_uint_eq(memstore_batch_failed(batch), 0);
+    add_put("a", bytes, 100 * KIB);
+    add_get("a");
+    run();
+    expect_value(1, bytes, 100 * KIB);
+    ok(memstore_delete(store, "a", 1));
+    run();
+    expect_value(1, bytes, 100 * KIB);
+    memstore_batch_clear(batch);
+    ck_assert_uint_eq(memstore_batch_count(batch), 0);
+    run();
+    add_text("b", "2");
+    add_get("b");
+    expect_status(1, -ECANCELED);
+    ck_assert_ptr_null(memstore_batch_object(batch, 1));
+    run();
+    expect_text(1, "2");
+    harness_expect(store, "b", "2");
+}
+END_TEST
+
+START_TEST(options_are_checked)
+{
+    struct memstore_batch_options options = {.size = 0};
+    struct memstore_batch *none = NULL;
+
+    ck_assert_int_eq(memstore_batch_create(store, &options, &none), -EINVAL);
+    ck_assert_ptr_null(none);
+    memstore_batch_destroy(NULL);
+}
+END_TEST
+
+START_TEST(each_operation_has_a_quota_of_its_own)
+{
+    add_put("a", bytes, 60);
+    add_put("b", bytes, 60);
+    add_delete("a");
+    add_put("b", bytes, 60);
+    add_put("c", bytes, 41);
+    add_put("c", bytes, 40);
+    run();
+    expect_status(0, 0);
+    expect_status(1, -EDQUOT);
+    expect_status(2, 0);
+    expect_status(3, 0);
+    expect_status(4, -EDQUOT);
+    expect_status(5, 0);
+    ck_assert_uint_eq(harness_stats(store).used, 100);
+}
+END_TEST
+
+/* ---- daemons that go ---- */
+
+static void restart(void)
+{
+    harness_kill(server);
+    server = harness_start(NULL);
+}
+
+START_TEST(a_batch_goes_over_a_new_connection_if_the_old_one_is_dead)
+{
+    harness_put(store, "a", "1");
+    restart();
+    add_text("b", "2");
+    add_get("a");
+    add_get("b");
+    run();
+    expect_text(1, "1");
+    expect_text(2, "2");
+    restart();
+    memstore_batch_clear(batch);
+    add_get("a");
+    add_exists("b");
+    run();
+    expect_text(0, "1");
+    expect_status(1, 1);
+}
+END_TEST
+
+START_TEST(without_a_daemon_nothing_is_done)
+{
+    harness_kill(server);
+    add_text("a", "1");
+    add_text("b", "2");
+    ck_assert_int_lt(memstore_batch_run(batch), 0);
+    ck_assert_str_ne(memstore_message(), "");
+    ck_assert_int_lt(memstore_batch_status(batch, 0), 0);
+    ck_assert_int_lt(memstore_batch_status(batch, 1), 0);
+    ck_assert_uint_eq(memstore_batch_failed(batch), 0);
+}
+END_TEST
+
+START_TEST(what_has_no_answer_in_time_is_open)
+{
+    struct memstore_options options = {
+        .size = sizeof(options), .socket = server->socket, .timeout_ms = 200};
+
+    memstore_batch_destroy(batch);
+    memstore_close(store);
+    ok(memstore_open(&options, &store));
+    make_batch();
+    add_text("a", "1");
+    run();
+    memstore_batch_clear(batch);
+    add_many_puts(100, 5000);
+    ck_assert_int_eq(kill(server->pid, SIGSTOP), 0);
+    ck_assert_int_eq(memstore_batch_run(batch), -ETIMEDOUT);
+    ck_assert_int_eq(kill(server->pid, SIGCONT), 0);
+    expect_status(0, -ETIMEDOUT);
+    expect_status(99, -ECANCELED); /* it was not sent */
+    harness_may_ask();
+    memstore_batch_clear(batch);
+    add_text("a", "2");
+    run();
+    harness_expect(store, "a", "2");
+}
+END_TEST
+
+/* A child that runs batches without end, until it is killed or its daemon is. */
+static int run_without_end(int index, void *argument)
+{
+    char key[16];
+    int r = 0;
+
+    (void)argument;
+    for (int i = 0; r == 0; i++) {
+        memstore_batch_clear(batch);
+        snprintf(key, sizeof(key), "key %d", index);
+        for (int j = 0; j < 1000; j++)
+            add_put(key, bytes, (size_t)(i + j) % 5000);
+        r = memstore_batch_run(batch);
+    }
+    return 0;
+}
+
+START_TEST(a_killed_client_harms_no_one)
+{
+    for (int i = 0; i < 5; i++) {
+        pid_t pid = harness_fork(run_without_end, i, NULL);
+        uint64_t before = harness_stats(store).version;
+
+        while (harness_stats(store).version < before + 2500)
+            usleep(100);
+        ck_assert_int_eq(kill(pid, SIGKILL), 0);
+        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+        memstore_batch_clear(batch);
+        add_text("a", "1");
+        add_get("a");
+        run();
+        expect_text(1, "1");
+    }
+}
+END_TEST
+
+START_TEST(a_killed_daemon_is_told)
+{
+    pid_t pid = harness_fork(run_without_end, 0, NULL);
+    uint64_t before = harness_stats(store).version;
+    int status;
+
+    while (harness_stats(store).version < before + 2500)
+        usleep(100);
+    harness_kill(server);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+END_TEST
+
+/* ---- threads and processes ---- */
+
+static void *run_in_thread(void *argument)
+{
+    struct memstore_batch *own;
+    char key[16];
+
+    snprintf(key, sizeof(key), "thread %d", *(int *)argument);
+    ok(memstore_batch_create(store, NULL, &own));
+    for (int i = 0; i < 200; i++) {
+        char value[16];
+
+        memstore_batch_clear(own);
+        snprintf(value, sizeof(value), "%d", i);
+        for (int j = 0; j < 20; j++) {
+            ok(memstore_batch_put(own, key, strlen(key), value, strlen(value), NULL));
+            ok(memstore_batch_get(own, key, strlen(key)));
+        }
+        ok(memstore_batch_run(own));
+        for (size_t j = 1; j < 40; j += 2)
+            ck_assert_str_eq(memstore_object_value(memstore_batch_object(own, j), NULL), value);
+    }
+    memstore_batch_destroy(own);
+    return NULL;
+}
+
+START_TEST(threads_run_batches_on_one_handle)
+{
+    pthread_t threads[4];
+    int numbers[4];
+
+    for (int i = 0; i < 4; i++) {
+        numbers[i] = i;
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, run_in_thread, &numbers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+}
+END_TEST
+
+static int run_in_process(int index, void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < 20; i++) {
+        memstore_batch_clear(batch);
+        add_many_puts(100, 100 + (size_t)index);
+        add_many_gets(100);
+        run();
+        for (size_t j = 0; j < 100; j++)
+            ck_assert_ptr_nonnull(memstore_batch_object(batch, 100 + j));
+    }
+    return 0;
+}
+
+START_TEST(processes_run_batches_on_an_inherited_handle)
+{
+    add_text("a", "1");
+    run();
+    harness_processes(4, run_in_process, NULL);
+    run();
+    harness_expect(store, "a", "1");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("batch");
+    TCase *plain = tcase_create("plain");
+    TCase *small = tcase_create("small");
+
+    tcase_add_checked_fixture(plain, setup, teardown);
+    tcase_add_test(plain, operations_are_done_in_order);
+    tcase_add_test(plain, answers_have_objects);
+    tcase_add_test(plain, what_cannot_be_appended_leaves_the_batch_as_it_was);
+    tcase_add_test(plain, large_values_keep_their_places);
+    tcase_add_test(plain, gets_of_large_values_keep_their_places);
+    tcase_add_test(plain, a_batch_may_be_long);
+    tcase_add_test(plain, answers_may_be_much_more_than_requests);
+    tcase_add_test(plain, a_batch_can_be_run_again_and_filled_again);
+    tcase_add_test(plain, options_are_checked);
+    tcase_add_test(plain, a_batch_goes_over_a_new_connection_if_the_old_one_is_dead);
+    tcase_add_test(plain, without_a_daemon_nothing_is_done);
+    tcase_add_test(plain, what_has_no_answer_in_time_is_open);
+    tcase_add_test(plain, a_killed_client_harms_no_one);
+    tcase_add_test(plain, a_killed_daemon_is_told);
+    tcase_add_test(plain, threads_run_batches_on_one_handle);
+    tcase_add_test(plain, processes_run_batches_on_an_inherited_handle);
+    tcase_set_timeout(plain, 60);
+    tcase_add_checked_fixture(small, setup_small, teardown);
+    tcase_add_test(small, errors_have_words);
+    tcase_add_test(small, each_operation_has_a_quota_of_its_own);
+    suite_add_tcase(suite, plain);
+    suite_add_tcase(suite, small);
+    return harness_main(suite);
+}
