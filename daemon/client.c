@@ -127,30 +127,34 @@ static int client_send(struct client *client)
     return r;
 }
 
-bool client_look(struct client *client)
+/* Takes in what stands in the ring. Returns whether there was something, or the client is closed.
+ */
+static bool take_in(struct client *client)
 {
-    struct connection *connection = &client->connection;
-    size_t unsent = connection_unsent(connection);
     int r;
 
-    if (unsent > 0) {
-        client_flush(client);
-        if (client->dead)
-            return true;
-    }
-    if (is_blocked(client) || connection_unread(connection) == FRAME_MAX)
-        return connection_unsent(connection) < unsent;
-    r = guard_call(receive, connection);
-    if (r < 0) {
+    if (is_blocked(client) || connection_unread(&client->connection) == FRAME_MAX)
+        return false;
+    r = guard_call(receive, &client->connection);
+    if (r < 0)
         client_close(client); /* its own memory is out of order */
-        return true;
-    }
     if (r > 0) {
         client->ring_used = client->server->turn_started;
         client->ring_moved = true;
         set_ready(client, true);
     }
-    return r > 0 || connection_unsent(connection) < unsent;
+    return r != 0;
+}
+
+bool client_look(struct client *client)
+{
+    size_t unsent = connection_unsent(&client->connection);
+
+    if (unsent > 0)
+        client_flush(client);
+    if (client->dead || take_in(client))
+        return true;
+    return connection_unsent(&client->connection) < unsent;
 }
 
 static void client_receive(struct client *client)
@@ -430,9 +434,11 @@ void client_flush(struct client *client)
 
         if (connection_next(&client->connection, &frame) != 0)
             set_ready(client, true);
-        else if (client->ended && !(client->connection.ring.page && client_look(client)))
+        else if (client->ended && !(client->connection.ring.page && take_in(client)))
             client->closing = true; /* all that it asked for is done */
     }
+    if (client->dead)
+        return;
     if (client->closing && connection_unsent(&client->connection) == 0) {
         client_close(client);
         return;
