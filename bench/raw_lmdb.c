@@ -5,6 +5,7 @@
 #include "bench/process.h"
 #include "bench/run.h"
 #include "bench/subject.h"
+#include "common/protocol.h"
 #include "common/record.h"
 
 #include <errno.h>
@@ -51,7 +52,7 @@ static MDB_val val_of(const struct row_key *key)
 /* What stands in front of a value. */
 static size_t head_length(void)
 {
-    return record_length(&(struct record){0});
+    return record_length(&(struct record){.type_length = NO_CONTENT_TYPE});
 }
 
 static void open_env(struct raw *raw, unsigned flags)

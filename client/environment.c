@@ -38,11 +38,11 @@ static int lmdb_error(int code)
     return code > 0 ? -code : code < 0 ? -EIO : 0;
 }
 
-/* A row's key: bucket id, big-endian, and the object's key. */
+/* A row's key. */
 static MDB_val row_key(uint8_t bytes[ROW_KEY_MAX], uint32_t bucket, const void *key,
                        size_t key_length)
 {
-    uint32_t prefix = __builtin_bswap32(bucket);
+    uint32_t prefix = __builtin_bswap32(ROW_BUCKET(bucket));
 
     memcpy(bytes, &prefix, sizeof(prefix));
     if (key_length > 0)

@@ -3,39 +3,44 @@
 #include "protocol.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* What follows the head, in this order. */
-#define RECORD_EXPIRES 0x0001  /* int64_t */
-#define RECORD_BLOB 0x0002     /* uint64_t; no value then */
-#define RECORD_METADATA 0x0004 /* uint32_t length, and the block behind the content type */
+#define RECORD_EXPIRES 0x01  /* int64_t */
+#define RECORD_BLOB 0x02     /* uint64_t, and uint32_t: the value's size; no value then */
+#define RECORD_METADATA 0x04 /* uint32_t length, and the block behind the content type */
+#define RECORD_TYPE 0x08     /* uint16_t length, and the content type */
 
 struct record_head {
-    uint32_t size;
-    uint16_t flags;
-    uint16_t type_length; /* or NO_CONTENT_TYPE */
     uint64_t version;
-    int64_t modified;
+    uint64_t modified_and_flags; /* the flags in the lowest byte */
     uint8_t etag[ETAG_BYTES];
 };
-static_assert(sizeof(struct record_head) == 40, "small, so that small objects are");
-static_assert(VALUE_MAX <= UINT32_MAX, "a size fits the head");
-static_assert(sizeof(struct record_head) + 20 + CONTENT_TYPE_MAX + METADATA_MAX +
+static_assert(sizeof(struct record_head) == 32, "small, so that small objects are");
+static_assert(VALUE_MAX <= UINT32_MAX, "a size fits its field");
+static_assert(sizeof(struct record_head) + 26 + CONTENT_TYPE_MAX + METADATA_MAX +
                       RECORD_VALUE_MAX <=
                   RECORD_MAX,
               "RECORD_MAX");
 
-static size_t type_bytes(uint16_t type_length)
+#define FLAGS_BITS 8
+
+static uint8_t flags_of(const struct record *record)
 {
-    return type_length == NO_CONTENT_TYPE ? 0 : type_length;
+    return (record->expires ? RECORD_EXPIRES : 0) | (record->blob ? RECORD_BLOB : 0) |
+           (record->metadata_length ? RECORD_METADATA : 0) |
+           (record->type_length != NO_CONTENT_TYPE ? RECORD_TYPE : 0);
 }
 
 size_t record_length(const struct record *record)
 {
+    bool has_type = record->type_length != NO_CONTENT_TYPE;
+
     return sizeof(struct record_head) + (record->expires ? sizeof(int64_t) : 0) +
-           (record->blob ? sizeof(uint64_t) : record->size) +
+           (record->blob ? sizeof(uint64_t) + sizeof(uint32_t) : record->size) +
            (record->metadata_length ? sizeof(uint32_t) + record->metadata_length : 0) +
-           type_bytes(record->type_length);
+           (has_type ? sizeof(uint16_t) + record->type_length : 0);
 }
 
 static uint8_t *append(uint8_t *place, const void *data, size_t length)
@@ -47,70 +52,102 @@ static uint8_t *append(uint8_t *place, const void *data, size_t length)
 
 uint8_t *record_write(const struct record *record, uint8_t *place)
 {
+    uint8_t flags = flags_of(record);
     struct record_head head = {
-        .size = (uint32_t)record->size,
-        .flags =
-            (uint16_t)((record->expires ? RECORD_EXPIRES : 0) | (record->blob ? RECORD_BLOB : 0) |
-                       (record->metadata_length ? RECORD_METADATA : 0)),
-        .type_length = record->type_length,
         .version = record->version,
-        .modified = record->modified,
+        .modified_and_flags = (uint64_t)record->modified << FLAGS_BITS | flags,
     };
+    uint32_t size = (uint32_t)record->size;
 
     memcpy(head.etag, record->etag, ETAG_BYTES);
     place = append(place, &head, sizeof(head));
-    if (record->expires)
+    if (flags & RECORD_EXPIRES)
         place = append(place, &record->expires, sizeof(record->expires));
-    if (record->blob)
+    if (flags & RECORD_BLOB) {
         place = append(place, &record->blob, sizeof(record->blob));
-    if (record->metadata_length)
+        place = append(place, &size, sizeof(size));
+    }
+    if (flags & RECORD_METADATA)
         place = append(place, &record->metadata_length, sizeof(record->metadata_length));
-    place = append(place, record->type, type_bytes(record->type_length));
+    if (flags & RECORD_TYPE) {
+        place = append(place, &record->type_length, sizeof(record->type_length));
+        place = append(place, record->type, record->type_length);
+    }
     return append(place, record->metadata, record->metadata_length);
 }
 
+/* What is left of a record that is read. */
+struct rest {
+    const uint8_t *at;
+    size_t length;
+};
+
 /* Copies a field out, if there are so many bytes left. */
-static int take(const uint8_t **data, size_t *length, void *to, size_t size)
+static bool take(struct rest *rest, void *to, size_t size)
 {
-    if (*length < size)
-        return -EUCLEAN;
-    memcpy(to, *data, size);
-    *data += size;
-    *length -= size;
-    return 0;
+    if (rest->length < size)
+        return false;
+    memcpy(to, rest->at, size);
+    rest->at += size;
+    rest->length -= size;
+    return true;
+}
+
+/* The same for bytes that stay where they are. */
+static bool take_bytes(struct rest *rest, size_t length, const uint8_t **ret_bytes)
+{
+    if (rest->length < length)
+        return false;
+    *ret_bytes = rest->at;
+    rest->at += length;
+    rest->length -= length;
+    return true;
+}
+
+/* The fields of a fixed length behind the head. */
+static bool take_fields(struct rest *rest, uint8_t flags, struct record *record)
+{
+    uint32_t size = 0;
+
+    if ((flags & RECORD_EXPIRES) && !take(rest, &record->expires, sizeof(record->expires)))
+        return false;
+    if ((flags & RECORD_BLOB) &&
+        (!take(rest, &record->blob, sizeof(record->blob)) || !take(rest, &size, sizeof(size))))
+        return false;
+    record->size = size;
+    if ((flags & RECORD_METADATA) &&
+        !take(rest, &record->metadata_length, sizeof(record->metadata_length)))
+        return false;
+    record->type_length = NO_CONTENT_TYPE;
+    return !(flags & RECORD_TYPE) || take(rest, &record->type_length, sizeof(record->type_length));
 }
 
 int record_read(const void *data, size_t length, struct record *ret_record)
 {
-    const uint8_t *at = data;
-    struct record_head head;
+    struct rest rest = {.at = data, .length = length};
     struct record record = {0};
-    size_t type_length;
+    struct record_head head;
+    const uint8_t *type = NULL;
+    uint8_t flags;
 
-    if (take(&at, &length, &head, sizeof(head)) < 0)
+    if (length > RECORD_MAX || !take(&rest, &head, sizeof(head)))
         return -EUCLEAN;
-    if ((head.flags & RECORD_EXPIRES) &&
-        take(&at, &length, &record.expires, sizeof(record.expires)) < 0)
+    flags = (uint8_t)head.modified_and_flags;
+    if (!take_fields(&rest, flags, &record) ||
+        ((flags & RECORD_TYPE) && !take_bytes(&rest, record.type_length, &type)) ||
+        !take_bytes(&rest, record.metadata_length, &record.metadata))
         return -EUCLEAN;
-    if ((head.flags & RECORD_BLOB) && take(&at, &length, &record.blob, sizeof(record.blob)) < 0)
-        return -EUCLEAN;
-    if ((head.flags & RECORD_METADATA) &&
-        take(&at, &length, &record.metadata_length, sizeof(record.metadata_length)) < 0)
-        return -EUCLEAN;
-    type_length = type_bytes(head.type_length);
-    if (length < type_length || length - type_length < record.metadata_length)
-        return -EUCLEAN;
-    length -= type_length + record.metadata_length;
-    if (length != (record.blob ? 0 : head.size))
-        return -EUCLEAN;
-    record.size = head.size;
     record.version = head.version;
-    record.modified = head.modified;
+    record.modified = (int64_t)head.modified_and_flags >> FLAGS_BITS;
     memcpy(record.etag, head.etag, ETAG_BYTES);
-    record.type_length = head.type_length;
-    record.type = (const char *)at;
-    record.metadata = at + type_length;
-    record.value = record.blob ? NULL : record.metadata + record.metadata_length;
+    record.type = (const char *)type;
+    if (flags & RECORD_BLOB) {
+        if (rest.length > 0)
+            return -EUCLEAN;
+    } else {
+        record.size = rest.length;
+        record.value = rest.at;
+    }
     *ret_record = record;
     return 0;
 }

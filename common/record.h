@@ -1,6 +1,6 @@
 /*
  * The stored form of an object: one row of the objects table. A fixed head, then only what the
- * object has: expiry time, blob id, metadata length, content type, metadata, value.
+ * object has: expiry time, blob id and size, metadata length, content type, metadata, value.
  * A small value stands in the record itself, a larger one is a row of the blobs table.
  */
 #ifndef MEMSTORE_RECORD_H
@@ -19,10 +19,14 @@
 
 #define ETAG_BYTES 16
 
-/* What tells the form of a store: the first of its objects' rows, that of a bucket that there never
- * is and of the empty key. A store of another form is left alone. */
+/* A row's key: this, big-endian, and the object's key. The bit puts the objects behind the names of
+ * the other databases, to the end: rows that come in ascending order fill their pages there. */
+#define ROW_BUCKET(bucket) (0x80000000U | (bucket))
+
+/* What tells the form of a store: the row of a bucket that there never is and of the empty key. A
+ * store of another form is left alone. */
 #define STORE_HEAD_BUCKET 0
-#define STORE_FORMAT 3
+#define STORE_FORMAT 4
 #define STORE_ID_BYTES 16
 
 struct store_head {

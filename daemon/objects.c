@@ -8,7 +8,7 @@
 
 void row_key_init(struct row_key *row, const struct store_key *key)
 {
-    uint32_t bucket = __builtin_bswap32(key->bucket);
+    uint32_t bucket = __builtin_bswap32(ROW_BUCKET(key->bucket));
 
     assert(key->length <= KEY_MAX);
     memcpy(row->bytes, &bucket, sizeof(bucket));

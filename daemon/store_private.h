@@ -80,8 +80,8 @@ struct store {
     size_t page_size;
     struct store_limits limits;
 
-    /* The objects are in the main database, which has no other to be found through: bucket id,
-     * big-endian, and the object's key -> record. Its first row is a struct store_head. */
+    /* The objects are in the main database, which has no other to be found through. Bucket id,
+     * as ROW_BUCKET, and the object's key -> record; and one struct store_head. */
     MDB_dbi objects;
     /* The others are named ones. */
     MDB_dbi blobs;    /* blob id -> value */
@@ -115,8 +115,7 @@ struct store {
     uint8_t scratch[RECORD_MAX]; /* one record, while its row moves */
 };
 
-/* A row's place in the objects table: bucket id, big-endian so that rows sort by it, then the key.
- */
+/* The key of a row of the objects table. */
 struct row_key {
     uint8_t bytes[sizeof(uint32_t) + KEY_MAX];
     MDB_val val; /* those bytes; the struct must not be copied */

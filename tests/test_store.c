@@ -658,7 +658,8 @@ END_TEST
 
 START_TEST(records_are_checked)
 {
-    struct record record = {.size = 5,
+    struct record record = {.version = 3,
+                            .modified = INT64_C(1) << 54,
                             .type = "text",
                             .type_length = 4,
                             .expires = 99,
@@ -668,10 +669,28 @@ START_TEST(records_are_checked)
     uint8_t place[300];
     size_t length = record_length(&record);
 
+    /* A small value is all that is left. */
     memcpy(record_write(&record, place), "12345", 5);
-    ck_assert_int_eq(record_read(place, length, &read), 0);
-    ck_assert_int_eq(read.expires, 99);
+    ck_assert_int_eq(record_read(place, length + 5, &read), 0);
+    ck_assert_uint_eq(read.size, 5);
     ck_assert_mem_eq(read.value, "12345", 5);
+    ck_assert_int_eq(read.expires, 99);
+    ck_assert_int_eq(read.modified, record.modified);
+    ck_assert_uint_eq(read.type_length, 4);
+    ck_assert_mem_eq(read.type, "text", 4);
+    ck_assert_mem_eq(read.metadata, bytes, 100);
+    for (size_t cut = 0; cut < length; cut++)
+        ck_assert_int_eq(record_read(place, cut, &read), -EUCLEAN);
+    record.blob = 7;
+    record.size = UINT32_MAX;
+    record.modified = -1;
+    length = record_length(&record);
+    record_write(&record, place);
+    ck_assert_int_eq(record_read(place, length, &read), 0);
+    ck_assert_uint_eq(read.size, UINT32_MAX);
+    ck_assert_uint_eq(read.blob, 7);
+    ck_assert_int_eq(read.modified, -1);
+    ck_assert_ptr_null(read.value);
     for (size_t cut = 0; cut < length; cut++)
         ck_assert_int_eq(record_read(place, cut, &read), -EUCLEAN);
     ck_assert_int_eq(record_read(place, length + 1, &read), -EUCLEAN);
