@@ -27,8 +27,8 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(LDFLAGS)
 
 COMMON := connection ring metadata size socket_path record entry
 DAEMON := main guard closer options lock_file data_folder memory listener \
-	server client request bulk rings idle direct pins listing \
-	store counters reserve objects garbage scan etag log
+	server client request bulk upload rings idle direct pins listing \
+	store counters reserve objects blob garbage scan etag log
 CLIENT := handle turns channel connect await ringing memfd bulk fork environment direct \
 	message object put_head put get view key list pair writer reserve batch batch_answers pipeline \
 	url stats holders
@@ -46,10 +46,10 @@ test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
-TESTS := common connection store daemon protocol buffer hostile patience pins behaviour limit \
-	processes handle batch bulk writer reserve command direct view fork holders install systemd
+TESTS := common connection store daemon protocol buffer upload hostile patience pins behaviour limit \
+	processes handle batch bulk upload writer reserve command direct view fork holders install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
-THRICE := behaviour limit processes handle batch bulk writer reserve command
+THRICE := behaviour limit processes handle batch bulk upload writer reserve command
 harness_objects := $(BUILD)/tests/harness.o
 
 binaries := $(BUILD)/memstored $(BUILD)/memstore
@@ -108,8 +108,8 @@ $(BUILD)/memstore: $(cli_objects) $(BUILD)/libmemstore.a
 $(BUILD)/tests/test_common $(BUILD)/tests/test_connection: $(common_objects)
 $(BUILD)/tests/test_store: $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
 $(BUILD)/tests/test_store: packages_used = $(daemon_packages)
-$(BUILD)/tests/test_buffer: packages_used = libxxhash
-raw_tests := protocol buffer hostile patience pins
+$(BUILD)/tests/test_buffer $(BUILD)/tests/test_upload: packages_used = libxxhash
+raw_tests := protocol buffer upload hostile patience pins
 $(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o
 $(BUILD)/tests/test_command: packages_used = jansson
 

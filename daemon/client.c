@@ -7,6 +7,7 @@
 #include "listing.h"
 #include "request.h"
 #include "server.h"
+#include "upload.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -23,15 +24,12 @@
 /* A client's share of a turn, in requests. One that moves much comes by itself (request_handle). */
 #define SHARE_REQUESTS 64
 
-/* Times that a request may ask for something before it can be handled. */
-#define WISHES_MAX 4
-
 /* With so many unsent bytes nothing more is handled: the client has to read first. */
 #define UNSENT_MAX FRAME_MAX
 
 static bool is_blocked(const struct client *client)
 {
-    return client->closing || client->listing ||
+    return client->closing || client->listing || client->upload ||
            connection_unsent(&client->connection) >= UNSENT_MAX;
 }
 
@@ -65,9 +63,12 @@ static void update(struct client *client)
     size_t unread = connection_unread(&client->connection);
     bool has_ring = client->connection.ring.page;
     size_t by_socket = has_ring ? client->connection.by_socket : unsent;
-    bool reads = (has_ring || (!is_blocked(client) && unread < FRAME_MAX)) && !client->ended;
-    bool waits = !client->greeted || unsent > 0 || client->closing ||
-                 (unread > 0 && !client->is_ready && !client->listing);
+    /* During an upload it is read from all the same: cheaper than to change what is watched. */
+    bool may_read = (!is_blocked(client) || client->upload) && unread < FRAME_MAX;
+    bool reads = (has_ring || may_read) && !client->ended;
+    bool is_busy = client->is_ready || client->listing || client->upload;
+    bool waits = !client->greeted || unsent > 0 || client->closing || (unread > 0 && !is_busy) ||
+                 (client->upload && upload_waits(client->upload));
 
     watch(client, (reads ? (uint32_t)EPOLLIN : 0) | (by_socket > 0 ? (uint32_t)EPOLLOUT : 0));
     if (client->waiting_since && (!waits || client->progress)) {
@@ -232,6 +233,8 @@ void client_close(struct client *client)
     client->dead = true;
     if (client->listing)
         listing_cancel(client->listing);
+    if (client->upload)
+        upload_cancel(client->upload);
     set_ready(client, false);
     if (client->is_replied)
         TAILQ_REMOVE(&server->replied, client, replied);
@@ -263,11 +266,7 @@ static void refuse_stream(struct client *client)
     client->closing = true;
 }
 
-/*
- * What a request asks for before it can be handled. Returns whether to call it again: not if the
- * client was closed on the way, for lack of memory.
- */
-static bool prepare(struct client *client, int wish)
+bool client_prepare(struct client *client, int wish)
 {
     struct server *server = client->server;
 
@@ -295,7 +294,7 @@ static int handle(struct client *client, const struct frame *frame)
     struct server *server = client->server;
     int r = request_handle(client, frame);
 
-    for (int i = 0; i < WISHES_MAX && r < 0 && prepare(client, r); i++)
+    for (int i = 0; i < WISHES_MAX && r < 0 && client_prepare(client, r); i++)
         r = request_handle(client, frame);
     server->collected = false;
     if (client->dead || r == -EINPROGRESS)
@@ -338,9 +337,9 @@ void client_process(struct client *client)
     client_flush(client);
 }
 
-void client_listing_ended(struct client *client)
+void client_go_on(struct client *client)
 {
-    client->listing = NULL;
+    rings_wake(client); /* it may have been quiet, and the answer may be longer than its ring */
     set_ready(client, true);
 }
 

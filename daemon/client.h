@@ -35,6 +35,7 @@ struct client {
     uint32_t interest;         /* what epoll watches for */
     size_t uncommitted;        /* bytes of answers that the next commit decides on */
     struct listing *listing;   /* under way; nothing else is handled meanwhile */
+    struct upload *upload;     /* the same */
     uint64_t waiting_since;    /* 0: it is not waited for */
     uint64_t ring_used;        /* when a request last came through the ring */
     uint32_t ring_changes;     /* what the ring's futex was set to */
@@ -64,8 +65,17 @@ void client_process(struct client *client);
 /* Sends what waits, and decides what to wait for next. */
 void client_flush(struct client *client);
 
-/* The request at hand got no further because of a listing; it has ended. */
-void client_listing_ended(struct client *client);
+/* Its requests got no further because of a listing or an upload; it has ended. */
+void client_go_on(struct client *client);
+
+/* Times that a request may ask for something before it can be handled. */
+#define WISHES_MAX 4
+
+/*
+ * Does what a request asks for before it can be handled (request_handle). Returns whether to try it
+ * again: not if the client was closed on the way, for lack of memory.
+ */
+bool client_prepare(struct client *client, int wish);
 
 /*
  * Queues the answer to a request: copies operation and id, returns the body's place. `extra` may

@@ -356,6 +356,8 @@ uint64_t direct_next(const struct server *server)
 
     if (direct->check_next)
         next = direct->check_next;
+    if (store_garbage(server->store) > direct->garbage_seen)
+        return 0; /* of a client that was closed late in the turn */
     if (store_garbage(server->store) > 0 && direct->collect_next && direct->collect_next < next)
         next = direct->collect_next;
     return next;

@@ -18,48 +18,69 @@
 
 static_assert(sizeof(XXH128_canonical_t) == ETAG_BYTES, "etag");
 
-static int copy_in_pieces(uint8_t *place, const uint8_t *value, size_t size,
-                          XXH128_hash_t *ret_hash)
+static void write_etag(XXH128_hash_t hash, uint8_t ret_etag[ETAG_BYTES])
 {
-    XXH3_state_t *state = XXH3_createState();
-    int r = 0;
+    XXH128_canonical_t canonical;
 
-    if (!state)
-        return -ENOMEM;
-    XXH3_128bits_reset(state);
-    while (size > 0) {
-        size_t piece = size < PIECE ? size : PIECE;
-
-        r = guard_copy(place, value, piece);
-        if (r < 0)
-            break;
-        XXH3_128bits_update(state, place, piece);
-        place += piece;
-        value += piece;
-        size -= piece;
-    }
-    *ret_hash = XXH3_128bits_digest(state);
-    XXH3_freeState(state);
-    return r;
+    XXH128_canonicalFromHash(&canonical, hash);
+    memcpy(ret_etag, canonical.digest, ETAG_BYTES);
 }
 
 int etag_copy(uint8_t *place, const void *value, size_t size, uint8_t ret_etag[ETAG_BYTES])
 {
-    XXH128_canonical_t canonical;
-    XXH128_hash_t hash;
+    struct etag etag;
     int r;
 
-    if (size > PIECE) {
-        r = copy_in_pieces(place, value, size, &hash);
-        if (r < 0)
-            return r;
-    } else {
+    if (size <= PIECE) {
         r = guard_copy(place, value, size);
+        if (r == 0)
+            write_etag(XXH3_128bits(place, size), ret_etag);
+        return r;
+    }
+    r = etag_init(&etag);
+    if (r < 0)
+        return r;
+    r = etag_add(&etag, place, value, size);
+    if (r == 0)
+        etag_read(&etag, ret_etag);
+    etag_finish(&etag);
+    return r;
+}
+
+int etag_init(struct etag *etag)
+{
+    etag->state = XXH3_createState();
+    if (!etag->state)
+        return -ENOMEM;
+    XXH3_128bits_reset(etag->state);
+    return 0;
+}
+
+void etag_finish(struct etag *etag)
+{
+    XXH3_freeState(etag->state);
+    etag->state = NULL;
+}
+
+int etag_add(struct etag *etag, uint8_t *place, const void *value, size_t size)
+{
+    const uint8_t *from = value;
+
+    while (size > 0) {
+        size_t piece = size < PIECE ? size : PIECE;
+        int r = guard_copy(place, from, piece);
+
         if (r < 0)
             return r;
-        hash = XXH3_128bits(place, size);
+        XXH3_128bits_update(etag->state, place, piece);
+        place += piece;
+        from += piece;
+        size -= piece;
     }
-    XXH128_canonicalFromHash(&canonical, hash);
-    memcpy(ret_etag, canonical.digest, ETAG_BYTES);
     return 0;
+}
+
+void etag_read(const struct etag *etag, uint8_t ret_etag[ETAG_BYTES])
+{
+    write_etag(XXH3_128bits_digest(etag->state), ret_etag);
 }

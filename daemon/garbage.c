@@ -13,29 +13,52 @@
 /* Rows visited in one call, so that a call stays short. */
 #define SHARE 1024
 
-static int free_blob(struct store *store, uint64_t id)
-{
-    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
-    int r = store_error(mdb_del(store->change, store->blobs, &key, NULL));
+/* The transaction in the rows of uploads: no snapshot leads to their blobs. */
+#define UPLOAD_TXN 0
 
-    return r == -ENOENT ? -EUCLEAN : r;
+/* The key of a row. It must outlive the call that uses the value. */
+static MDB_val garbage_row(struct garbage_key *row, uint64_t txn, uint64_t id)
+{
+    *row = (struct garbage_key){.txn = __builtin_bswap64(txn), .blob = __builtin_bswap64(id)};
+    return (MDB_val){.mv_data = row, .mv_size = sizeof(*row)};
 }
 
-int garbage_add(struct store *store, uint64_t id, uint64_t size)
+static int add_row(struct store *store, uint64_t txn, uint64_t id, uint64_t size)
 {
-    struct garbage_key row = {.txn = __builtin_bswap64(mdb_txn_id(store->change)),
-                              .blob = __builtin_bswap64(id)};
-    MDB_val key = {.mv_data = &row, .mv_size = sizeof(row)};
+    struct garbage_key row;
+    MDB_val key = garbage_row(&row, txn, id);
     MDB_val data = {.mv_data = &size, .mv_size = sizeof(size)};
-    int r;
+    int r = store_error(mdb_put(store->change, store->garbage, &key, &data, 0));
 
-    if (!store->defers)
-        return free_blob(store, id);
-    r = store_error(mdb_put(store->change, store->garbage, &key, &data, 0));
     if (r < 0)
         return r;
     store->totals.garbage++;
     store->totals.garbage_bytes += size;
+    return 0;
+}
+
+int garbage_add(struct store *store, uint64_t id, uint64_t size)
+{
+    if (!store->defers)
+        return blob_free(store, id);
+    return add_row(store, mdb_txn_id(store->change), id, size);
+}
+
+int garbage_add_upload(struct store *store, uint64_t id, uint64_t size)
+{
+    return add_row(store, UPLOAD_TXN, id, size);
+}
+
+int garbage_take_upload(struct store *store, uint64_t id, uint64_t size)
+{
+    struct garbage_key row;
+    MDB_val key = garbage_row(&row, UPLOAD_TXN, id);
+    int r = store_error(mdb_del(store->change, store->garbage, &key, NULL));
+
+    if (r < 0)
+        return r == -ENOENT ? -EUCLEAN : r;
+    store->totals.garbage--;
+    store->totals.garbage_bytes -= size;
     return 0;
 }
 
@@ -116,7 +139,7 @@ static int collect_row(struct store *store, MDB_cursor *cursor, uint64_t blob, c
     memcpy(&size, data->mv_data, sizeof(size));
     r = store_error(mdb_cursor_del(cursor, 0));
     if (r == 0)
-        r = free_blob(store, blob);
+        r = blob_free(store, blob);
     if (r < 0)
         return r;
     store->totals.garbage--;
@@ -131,6 +154,14 @@ static int collect_first(struct store *store, MDB_cursor *cursor, MDB_val *key, 
     return store_error(mdb_cursor_get(cursor, key, data, MDB_SET_RANGE));
 }
 
+static bool is_kept(const struct store *store, uint64_t txn, uint64_t blob, const uint64_t *pinned,
+                    size_t count)
+{
+    if (txn == UPLOAD_TXN && uploads_have(store, blob))
+        return true;
+    return count > 0 && bsearch(&blob, pinned, count, sizeof(blob), store_compare_blobs);
+}
+
 /* Returns how many were freed. */
 static int collect_rows(struct store *store, MDB_cursor *cursor, uint64_t oldest,
                         const uint64_t *pinned, size_t count)
@@ -142,7 +173,7 @@ static int collect_rows(struct store *store, MDB_cursor *cursor, uint64_t oldest
 
     store->collected = (struct garbage_key){0};
     for (int i = 0; r == 0; i++) {
-        uint64_t blob;
+        uint64_t txn, blob;
 
         if (key.mv_size != sizeof(row))
             return -EUCLEAN;
@@ -151,10 +182,11 @@ static int collect_rows(struct store *store, MDB_cursor *cursor, uint64_t oldest
             store->collected = row;
             return freed;
         }
+        txn = __builtin_bswap64(row.txn);
         blob = __builtin_bswap64(row.blob);
-        if (__builtin_bswap64(row.txn) > oldest)
+        if (txn > oldest)
             return freed; /* a snapshot may still lead to it, and to all behind it */
-        if (count == 0 || !bsearch(&blob, pinned, count, sizeof(blob), store_compare_blobs)) {
+        if (!is_kept(store, txn, blob, pinned, count)) {
             r = collect_row(store, cursor, blob, &data);
             if (r < 0)
                 return r;
@@ -170,7 +202,7 @@ int store_collect(struct store *store, uint64_t oldest, uint64_t *pinned, size_t
     MDB_cursor *cursor;
     int r;
 
-    if (store->totals.garbage == 0) {
+    if (store_garbage(store) == 0) {
         store->collected = (struct garbage_key){0};
         return 0;
     }
@@ -205,7 +237,7 @@ int store_settle(struct store *store)
 
 uint64_t store_garbage(const struct store *store)
 {
-    return store->totals.garbage;
+    return store->totals.garbage - store->uploads_count;
 }
 
 uint64_t store_last_commit(struct store *store)

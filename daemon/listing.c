@@ -178,7 +178,7 @@ static void listing_continue(struct listing *listing, unsigned share)
     if (client->bulk.fd >= 0)
         bulk_forget(&client->bulk, listing->header.bulk_offset, listing->header.bulk_length);
     listing_cancel(listing);
-    client_listing_ended(client);
+    client_go_on(client);
 }
 
 static void continue_with(struct server *server, unsigned share)

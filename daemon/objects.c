@@ -63,49 +63,30 @@ static int find_row_or_none(struct store *store, struct row_key *row, struct rec
     return r < 0 ? r : 1;
 }
 
-static int find_value(struct store *store, const struct record *record, const uint8_t **ret_value)
-{
-    uint64_t id = record->blob;
-    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
-    MDB_val data = {0};
-    MDB_txn *txn;
-    int r;
-
-    if (!record->blob) {
-        *ret_value = record->value;
-        return 0;
-    }
-    r = store_reader(store, &txn);
-    if (r == 0)
-        r = store_error(mdb_get(txn, store->blobs, &key, &data));
-    if (r < 0)
-        return r == -ENOENT ? -EUCLEAN : r;
-    if (data.mv_size != record->size)
-        return -EUCLEAN;
-    *ret_value = data.mv_data;
-    return 0;
-}
-
 int store_get(struct store *store, const struct store_key *key, struct record *ret_record,
               const uint8_t **ret_value)
 {
     struct row_key row;
+    uint8_t *place;
     int r = store_open_bucket(store, key->bucket);
 
     if (r < 0)
         return r;
     row_key_init(&row, key);
     r = find_row(store, &row, ret_record);
-    return r == 0 && ret_value ? find_value(store, ret_record, ret_value) : r;
+    if (r < 0 || !ret_value)
+        return r;
+    if (!ret_record->blob) {
+        *ret_value = ret_record->value;
+        return 0;
+    }
+    r = blob_find(store, ret_record->blob, ret_record->size, &place);
+    if (r == 0)
+        *ret_value = place;
+    return r;
 }
 
-/* ---- blobs ---- */
-
-/* Pages that so many bytes take at most when they stand alone, with LMDB's page header. */
-static uint64_t pages_for(const struct store *store, uint64_t size)
-{
-    return size / store->page_size + 2;
-}
+/* ---- changes ---- */
 
 /* Pages that a new object takes besides its place in the tree. Its blob is still to be made. */
 static uint64_t object_pages(const struct store *store, const struct record *record)
@@ -113,80 +94,9 @@ static uint64_t object_pages(const struct store *store, const struct record *rec
     size_t length = record_length(record);
 
     if (record->size <= RECORD_VALUE_MAX)
-        return pages_for(store, length);
-    return pages_for(store, length - record->size) + pages_for(store, record->size);
+        return store_pages_for(store, length);
+    return store_pages_for(store, length - record->size) + store_pages_for(store, record->size);
 }
-
-/* Makes the blob of a large value; if that cannot be read, there is none. */
-static int blob_put(struct store *store, const void *value, struct record *record)
-{
-    uint64_t id = store->totals.last_blob + 1;
-    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
-    MDB_val place = {.mv_size = record->size};
-    int r =
-        store_error(mdb_put(store->change, store->blobs, &key, &place, MDB_RESERVE | MDB_APPEND));
-
-    if (r < 0)
-        return r;
-    store->totals.last_blob = id;
-    record->blob = id;
-    r = etag_copy(place.mv_data, value, record->size, record->etag);
-    if (r < 0 && mdb_del(store->change, store->blobs, &key, NULL) != 0)
-        return -ENOTRECOVERABLE;
-    return r;
-}
-
-/* How many objects have the blob. */
-static int blob_count(struct store *store, uint64_t id, uint64_t *ret_count)
-{
-    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
-    MDB_val data;
-    int r = store_error(mdb_get(store->change, store->refs, &key, &data));
-
-    *ret_count = 1; /* no row: only one */
-    if (r == 0 && data.mv_size != sizeof(*ret_count))
-        return -EUCLEAN;
-    if (r == 0)
-        memcpy(ret_count, data.mv_data, sizeof(*ret_count));
-    return r == -ENOENT ? 0 : r;
-}
-
-static int blob_set_count(struct store *store, uint64_t id, uint64_t count)
-{
-    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
-    MDB_val data = {.mv_data = &count, .mv_size = sizeof(count)};
-
-    if (count > 1)
-        return store_error(mdb_put(store->change, store->refs, &key, &data, 0));
-    return store_error(mdb_del(store->change, store->refs, &key, NULL));
-}
-
-static int blob_ref(struct store *store, uint64_t id)
-{
-    uint64_t count;
-    int r = id ? blob_count(store, id, &count) : 0;
-
-    return r == 0 && id ? blob_set_count(store, id, count + 1) : r;
-}
-
-/* One object less has the blob that the record names, if it names one. */
-static int blob_unref(struct store *store, const struct record *record)
-{
-    uint64_t id = record->blob;
-    uint64_t count;
-    int r;
-
-    if (!id)
-        return 0;
-    r = blob_count(store, id, &count);
-    if (r < 0)
-        return r;
-    if (count > 1)
-        return blob_set_count(store, id, count - 1);
-    return garbage_add(store, id, record->size);
-}
-
-/* ---- changes ---- */
 
 /* May the total go from the old size to the new one? Both count value bytes only. */
 static int check_quota(const struct store *store, uint64_t old_size, uint64_t new_size)
@@ -228,6 +138,34 @@ static int take_value(struct store *store, struct record *record, const void *va
     return etag_copy(store->scratch, value, record->size, record->etag);
 }
 
+int slot_find(struct store *store, const struct store_key *key, uint64_t size, struct slot *slot)
+{
+    int r = store_open_bucket(store, key->bucket);
+
+    if (r < 0)
+        return r;
+    row_key_init(&slot->row, key);
+    r = store_prepare(store);
+    if (r < 0)
+        return r;
+    slot->existed = find_row_or_none(store, &slot->row, &slot->old);
+    return slot->existed < 0 ? slot->existed : check_quota(store, slot->old.size, size);
+}
+
+int slot_fill(struct store *store, struct slot *slot, struct record *record)
+{
+    int r;
+
+    store_stamp(store, record);
+    r = blob_unref(store, &slot->old);
+    if (r == 0)
+        r = write_row(store, &slot->row, record, slot->existed);
+    if (r < 0)
+        return store_drop(store, r);
+    store_count(store, (int64_t)record->size - (int64_t)slot->old.size, !slot->existed);
+    return 0;
+}
+
 int store_put(struct store *store, const struct store_key *key, const struct record *attributes,
               const void *value, struct record *ret_record)
 {
@@ -236,21 +174,9 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
                             .type_length = attributes->type_length,
                             .metadata = attributes->metadata,
                             .metadata_length = attributes->metadata_length};
-    struct record old;
-    struct row_key row;
-    int existed;
-    int r = store_open_bucket(store, key->bucket);
+    struct slot slot;
+    int r = slot_find(store, key, record.size, &slot);
 
-    if (r < 0)
-        return r;
-    row_key_init(&row, key);
-    r = store_prepare(store);
-    if (r < 0)
-        return r;
-    existed = find_row_or_none(store, &row, &old);
-    if (existed < 0)
-        return existed;
-    r = check_quota(store, old.size, record.size);
     if (r < 0)
         return r;
     r = store_begin(store, object_pages(store, &record), false);
@@ -259,16 +185,12 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
     r = take_value(store, &record, value);
     if (r == -EFAULT)
         return r;
-    store_stamp(store, &record);
-    if (r == 0)
-        r = blob_unref(store, &old);
-    if (r == 0)
-        r = write_row(store, &row, &record, existed);
     if (r < 0)
         return store_drop(store, r);
-    store_count(store, (int64_t)record.size - (int64_t)old.size, !existed);
-    *ret_record = record;
-    return 0;
+    r = slot_fill(store, &slot, &record);
+    if (r == 0)
+        *ret_record = record;
+    return r;
 }
 
 /* Deletes a row that is there, and was the last one looked up. */
@@ -365,7 +287,7 @@ static int begin_pair(struct store *store, struct pair *pair, const struct store
     if (r < 0)
         return r;
     keep_record(store, &pair->record);
-    r = store_begin(store, pages_for(store, record_length(&pair->record)), false);
+    r = store_begin(store, store_pages_for(store, record_length(&pair->record)), false);
     if (r == 0)
         store_stamp(store, &pair->record);
     return r;

@@ -6,6 +6,7 @@
 #include "listing.h"
 #include "metadata.h"
 #include "server.h"
+#include "upload.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -56,12 +57,18 @@ static int answer_nothing(struct request *request)
     return 0;
 }
 
-static int answer_info(struct request *request, const struct record *record)
+void request_answer_info(struct client *client, const struct frame_header *request,
+                         const struct record *record)
 {
-    uint8_t *body = client_answer(request->client, request->header, NULL, entry_length(record, 0));
+    uint8_t *body = client_answer(client, request, NULL, entry_length(record, 0));
 
     if (body)
         entry_write(body, record, NULL, 0);
+}
+
+static int answer_info(struct request *request, const struct record *record)
+{
+    request_answer_info(request->client, request->header, record);
     return 0;
 }
 
@@ -146,6 +153,14 @@ static int answer_failure(struct request *request, int error, uint32_t bucket)
         break;
     }
     return ANSWER_ERROR(request, error, "%s", strerror(-error));
+}
+
+int request_answer_failure(struct client *client, const struct frame_header *request, int error,
+                           uint32_t bucket)
+{
+    return answer_failure(
+        &(struct request){.client = client, .store = client->server->store, .header = request},
+        error, bucket);
 }
 
 /* ---- taking bodies apart ---- */
@@ -323,7 +338,7 @@ static int handle_ring(struct request *request)
     return 0;
 }
 
-/* Requests that move much come one at a time, between turns of the others, so that nobody waits for
+/* Answers that move much come one at a time, between turns of the others, so that nobody waits for
  * more than one of them. */
 static bool is_too_large_now(const struct request *request, uint64_t size)
 {
@@ -406,14 +421,12 @@ static int handle_put(struct request *request)
         return r;
     if (fixed.key_length > KEY_MAX)
         return answer_key_too_long(request, fixed.key_length);
-    if (is_too_large_now(request, attributes.size))
-        return -EINPROGRESS;
+    if (attributes.size > UPLOAD_MIN) {
+        r = upload_start(request->client, request->header, &key, &attributes);
+        return r < 0 ? answer_failure(request, r, fixed.bucket) : 0;
+    }
     r = store_put(request->store, &key, &attributes, value, &record);
-    if (r < 0)
-        return answer_failure(request, r, fixed.bucket);
-    if (request->header->flags & FRAME_BULK)
-        bulk_forget(&request->client->bulk, request->header->bulk_offset, attributes.size);
-    return answer_info(request, &record);
+    return r < 0 ? answer_failure(request, r, fixed.bucket) : answer_info(request, &record);
 }
 
 /* Answers with a part of a value: in the frame if it is small, or there is no other place. */

@@ -5,6 +5,8 @@
 #include "client.h"
 #include "record.h"
 
+#include <stdint.h>
+
 /*
  * Handles one request and queues its answer. -EAGAIN: nothing was done; commit, and call it again.
  * -EBUSY: end the listings, and call it again. -ENOBUFS: collect garbage, and call it again.
@@ -12,6 +14,15 @@
  * the client has to go.
  */
 int request_handle(struct client *client, const struct frame *frame);
+
+/* Answers with the object's info. */
+void request_answer_info(struct client *client, const struct frame_header *request,
+                         const struct record *record);
+
+/* Says what went wrong in the store, in words for people. Returns 0, or, where there is something
+ * to do before the same is tried again, what request_handle would. */
+int request_answer_failure(struct client *client, const struct frame_header *request, int error,
+                           uint32_t bucket);
 
 void request_answer_no_bucket(struct client *client, const struct frame_header *request,
                               uint32_t bucket);

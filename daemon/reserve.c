@@ -38,6 +38,7 @@
 #define LOCK_FILE_SIZE (READERS_MAX * 64 + 4096) /* a reader's slot is a cache line */
 
 #define STEP (1U << 20)   /* bytes taken at once */
+#define STRIDE (4U << 20) /* the same for a value that needs many */
 #define WORN (4U << 20)   /* of a file: pages enough to lie in the way of each other */
 #define AHEAD (16U << 20) /* bytes to have in reserve when there is time */
 
@@ -199,6 +200,20 @@ static int reserve_claim_inside(struct store *store, uint64_t value_pages, bool 
         reserve->claimed = reserve->pages; /* nothing else fits this transaction */
     }
     return 0;
+}
+
+bool reserve_approach(struct store *store, uint64_t value_pages)
+{
+    struct reserve *reserve = &store->reserve;
+    uint64_t last = file_pages(store);
+    uint64_t claimed = store->changes > 0 ? reserve->claimed : 0;
+    uint64_t most =
+        last + min(claimed, reserve->pages) + CHANGE_PAGES + value_pages + 2 * commit_pages(last);
+    uint64_t stride = STRIDE / store->page_size;
+
+    if (most > reserve->max || most <= reserve->pages + stride)
+        return false;
+    return reserve_grow(store, reserve->pages + stride) == 0;
 }
 
 int reserve_claim(struct store *store, uint64_t value_pages, bool frees)

@@ -4,6 +4,7 @@
 #include "idle.h"
 #include "listing.h"
 #include "log.h"
+#include "upload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -263,13 +264,20 @@ static void keep_watchdog(struct server *server)
     server->watchdog_next = now + server->watchdog;
 }
 
+/* Is there work that goes on without anything that epoll could tell? */
+static bool is_busy(const struct server *server)
+{
+    return !TAILQ_EMPTY(&server->ready) || !TAILQ_EMPTY(&server->listings) ||
+           !TAILQ_EMPTY(&server->uploads);
+}
+
 /* Milliseconds that epoll may sleep. */
 static int sleep_time(struct server *server, bool more)
 {
     uint64_t until = UINT64_MAX;
     uint64_t now;
 
-    if (more || !TAILQ_EMPTY(&server->ready) || !TAILQ_EMPTY(&server->listings))
+    if (more || is_busy(server))
         return 0;
     if (!TAILQ_EMPTY(&server->waiting))
         until = TAILQ_FIRST(&server->waiting)->waiting_since + server->client_timeout;
@@ -296,7 +304,7 @@ static int server_turn(struct server *server, bool more)
 
     if (count < 0)
         return errno == EINTR ? 0 : -errno;
-    idle = count == 0 && TAILQ_EMPTY(&server->ready) && TAILQ_EMPTY(&server->listings);
+    idle = count == 0 && !is_busy(server);
     server->turn_started = server_now();
     if (server->accept_again && server->turn_started >= server->accept_again)
         resume_accepting(server);
@@ -309,6 +317,7 @@ static int server_turn(struct server *server, bool more)
     server_commit(server);
     flush_replied(server);
     process_large(server);
+    uploads_continue(server);
     server_commit(server);
     listings_continue(server);
     flush_replied(server);
@@ -402,6 +411,7 @@ static int server_init(struct server *server, const struct server_settings *sett
     TAILQ_INIT(&server->warm);
     TAILQ_INIT(&server->dead);
     TAILQ_INIT(&server->listings);
+    TAILQ_INIT(&server->uploads);
     TAILQ_INIT(&server->direct.readers);
     TAILQ_INIT(&server->direct.inherited);
     server->started = server_now();

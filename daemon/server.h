@@ -17,6 +17,7 @@
 
 TAILQ_HEAD(client_queue, client);
 TAILQ_HEAD(listing_queue, listing);
+TAILQ_HEAD(upload_turns, upload);
 
 struct server {
     struct store *store;
@@ -36,6 +37,7 @@ struct server {
     struct client_queue warm;    /* have bulk buffers to give back, the idlest first */
     struct client_queue dead;    /* to be freed at the end of the turn */
     struct listing_queue listings;
+    struct upload_turns uploads; /* those that can go on */
     struct rings rings;
 
     struct direct direct;

@@ -65,8 +65,8 @@ int store_reader(struct store *store, MDB_txn **ret_txn)
     return 0;
 }
 
-/* Forgets what the running transaction changed. */
-static int store_forget(struct store *store)
+/* Forgets what the running transaction changed, for that reason. */
+static int store_forget(struct store *store, int error)
 {
     MDB_txn *txn;
     int r = 0;
@@ -77,6 +77,7 @@ static int store_forget(struct store *store)
     store->totals = store->committed;
     store->bucket.id = 0;
     store->bucket.changed = false;
+    uploads_forget(store, error);
     if (store->counted) {
         r = store_reader(store, &txn);
         if (r == 0)
@@ -94,7 +95,7 @@ int store_drop(struct store *store, int error)
 
     if (store->change)
         mdb_txn_abort(store->change);
-    r = store_forget(store);
+    r = store_forget(store, error);
     if (r < 0)
         error = r;
     /* Earlier changes are gone with this one; whoever waits for them must hear of it. */
@@ -174,7 +175,7 @@ int store_commit(struct store *store)
     else
         r = store_error(mdb_txn_commit(store->change));
     if (r < 0) {
-        int error = store_forget(store);
+        int error = store_forget(store, r);
 
         return error < 0 ? error : r;
     }
@@ -184,6 +185,7 @@ int store_commit(struct store *store)
     store->counted = false;
     store->committed = store->totals;
     store->commits++;
+    uploads_settle(store);
     return 0;
 }
 
@@ -267,14 +269,15 @@ void store_status(struct store *store, struct store_status *ret_status)
 {
     struct stat file = {0};
 
-    *ret_status = (struct store_status){.used = store->totals.used,
-                                        .objects = store->totals.objects,
-                                        .version = store->totals.version,
-                                        .buckets = store->totals.buckets,
-                                        .garbage = store->totals.garbage,
-                                        .garbage_bytes = store->totals.garbage_bytes,
-                                        .map_size = store->reserve.map * store->page_size,
-                                        .commits = store->commits};
+    *ret_status =
+        (struct store_status){.used = store->totals.used,
+                              .objects = store->totals.objects,
+                              .version = store->totals.version,
+                              .buckets = store->totals.buckets,
+                              .garbage = store_garbage(store),
+                              .garbage_bytes = store->totals.garbage_bytes - store->uploads_bytes,
+                              .map_size = store->reserve.map * store->page_size,
+                              .commits = store->commits};
     memcpy(ret_status->id, store->head.id, STORE_ID_BYTES);
     if (fstat(store->data_fd, &file) == 0)
         ret_status->memory = (uint64_t)file.st_blocks * 512;
@@ -426,6 +429,7 @@ int store_open(const char *folder, const struct store_limits *limits, struct sto
     if (!store)
         return -ENOMEM;
     store->limits = *limits;
+    TAILQ_INIT(&store->uploads);
     store->folder = strdup(folder);
     r = store->folder ? store_start(store, folder) : -ENOMEM;
     if (r < 0) {

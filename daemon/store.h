@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #define STORE_NO_LIMIT UINT64_MAX
@@ -40,7 +41,7 @@ struct store_status {
     uint64_t buckets;
     uint64_t memory; /* bytes of tmpfs that are occupied */
     uint64_t commits;
-    uint64_t garbage; /* blobs that no object has any more and that are not free yet */
+    uint64_t garbage; /* blobs that no object has and no upload, and that are not free yet */
     uint64_t garbage_bytes;
     uint64_t map_size;          /* bytes of address space that a reader should map */
     uint8_t id[STORE_ID_BYTES]; /* names this store */
@@ -76,6 +77,47 @@ int store_get(struct store *store, const struct store_key *key, struct record *r
  */
 int store_put(struct store *store, const struct store_key *key, const struct record *attributes,
               const void *value, struct record *ret_record);
+
+/*
+ * A large value that comes piece by piece: memory is taken for it first, then it is filled, and in
+ * the end it becomes an object. Many of them can be under way. A store that is closed, or ends
+ * otherwise, with uploads under way collects what they had when it is open again.
+ */
+struct store_upload {
+    uint64_t blob; /* 0: none */
+    uint64_t size;
+    bool settled; /* what it began with is committed */
+    int error;    /* why what it began with was dropped, or 0 */
+    TAILQ_ENTRY(store_upload) entry;
+};
+
+/*
+ * Begins an upload for that key. The quota is checked, so that what does not fit now is refused
+ * early. The struct must stay where it is until the upload is finished or cancelled. Returns 1 if
+ * it takes a lot of memory, of which a part was taken: call it again, when others had their turn.
+ * Errors as of store_put; the upload need not be cancelled then.
+ */
+int store_upload_begin(struct store *store, const struct store_key *key, uint64_t size,
+                       struct store_upload *upload);
+
+/* Whether the transaction in which it began has ended. The upload goes on after that. */
+bool store_upload_is_settled(const struct store_upload *upload);
+
+/* Where the bytes of the value belong: until the next change. Fails if the transaction in which the
+ * upload began did. */
+int store_upload_place(struct store *store, const struct store_upload *upload, uint8_t **ret_place);
+
+/*
+ * Makes the value, with the content type, metadata and etag of `attributes`, an object. The quota
+ * is decided here. It ends the upload; after an error that goes on: call it again, or cancel it.
+ * Errors as of store_put.
+ */
+int store_upload_finish(struct store *store, struct store_upload *upload,
+                        const struct store_key *key, const struct record *attributes,
+                        struct record *ret_record);
+
+/* Gives it up: its memory is collected (store_collect). Fine after the end. */
+void store_upload_cancel(struct store *store, struct store_upload *upload);
 
 /* -ENOENT, -ENXIO, -ENOSPC, -EAGAIN. */
 int store_delete(struct store *store, const struct store_key *key);

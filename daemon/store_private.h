@@ -1,6 +1,6 @@
 /* What the files of the store share: store.c (environment, transactions, buckets), counters.c,
- * reserve.c (memory), objects.c (calls on objects), garbage.c, scan.c. No other file includes
- * lmdb.h. */
+ * reserve.c (memory), objects.c (calls on objects), blob.c, garbage.c, scan.c. No other file
+ * includes lmdb.h. */
 #ifndef MEMSTORED_STORE_PRIVATE_H
 #define MEMSTORED_STORE_PRIVATE_H
 
@@ -71,6 +71,8 @@ struct garbage_key {
 };
 static_assert(sizeof(struct garbage_key) == 16, "garbage_key");
 
+TAILQ_HEAD(upload_queue, store_upload);
+
 #define SCANS_READY 16 /* read transactions kept for scans */
 
 struct store {
@@ -104,7 +106,10 @@ struct store {
     struct totals committed; /* without */
     struct open_bucket bucket;
     struct counters_places places;
-    bool counted;     /* the running transaction has written counters */
+    bool counted;                /* the running transaction has written counters */
+    struct upload_queue uploads; /* under way, the newest last; their blobs' rows are there */
+    uint64_t uploads_count;
+    uint64_t uploads_bytes;
     uint64_t changes; /* in the running transaction */
     uint64_t commits;
     size_t scans;
@@ -181,10 +186,57 @@ int counters_write_bucket(struct store *store, uint32_t bucket,
 /* Takes back what transactions wrote that were not committed. */
 int counters_forget(struct store *store, MDB_txn *txn);
 
+/* Pages that so many bytes take at most when they stand alone. */
+uint64_t store_pages_for(const struct store *store, uint64_t size);
+
+/* objects.c */
+
+/* The place of an object: its row, and the object that it replaces. */
+struct slot {
+    struct row_key row;
+    struct record old; /* empty if there is none */
+    int existed;       /* whether there is one */
+};
+
+/* Finds the place for a value of that size. -EDQUOT: over max size; -ENXIO: no such bucket. */
+int slot_find(struct store *store, const struct store_key *key, uint64_t size, struct slot *slot);
+
+/* Puts an object there, whose value is in the record or in a blob, and stamps it. On failure the
+ * running transaction is dropped. */
+int slot_fill(struct store *store, struct slot *slot, struct record *record);
+
+/* blob.c */
+
+/* The place of a blob's bytes. -EUCLEAN: there is none of that size. */
+int blob_find(struct store *store, uint64_t id, uint64_t size, uint8_t **ret_place);
+
+/* Makes the blob of a large value, and its etag; if that cannot be read, there is none. */
+int blob_put(struct store *store, const void *value, struct record *record);
+
+/* Frees its row. */
+int blob_free(struct store *store, uint64_t id);
+
+/* One object more has it. */
+int blob_ref(struct store *store, uint64_t id);
+
+/* One object less has the blob that the record names, if it names one. */
+int blob_unref(struct store *store, const struct record *record);
+
+/* Uploads that began in the running transaction: it was committed; it was dropped. */
+void uploads_settle(struct store *store);
+void uploads_forget(struct store *store, int error);
+
+/* Whether the blob is of one that is under way. */
+bool uploads_have(const struct store *store, uint64_t blob);
+
 /* garbage.c */
 
 /* No object has the blob any more: frees it, at once or when no reader can be at it. */
 int garbage_add(struct store *store, uint64_t id, uint64_t size);
+
+/* No object has the blob yet: without its upload it would be garbage. Then one has it. */
+int garbage_add_upload(struct store *store, uint64_t id, uint64_t size);
+int garbage_take_upload(struct store *store, uint64_t id, uint64_t size);
 
 /* reserve.c */
 
@@ -196,6 +248,10 @@ bool reserve_is_worn(struct store *store);
 
 /* Makes sure that a change may add so many pages of values; as store_begin. */
 int reserve_claim(struct store *store, uint64_t value_pages, bool frees);
+
+/* Takes a part of the memory that so many pages of values need, if it is much: it takes time.
+ * Returns whether there is more to take; the claim does the rest. */
+bool reserve_approach(struct store *store, uint64_t value_pages);
 
 /* After -ENOSPC in a change that frees: may it try once more, with the memory kept back? */
 bool reserve_last_resort(struct store *store);
