@@ -212,10 +212,9 @@ format: deps-lint ## lay out the code as lint wants it
 
 # ---- the benchmark ----
 
-BENCH := main run process timing keys subject memstore raw_lmdb stream pipeline redis memcached \
-	echo memcpy race results durations stages \
-	stages_changes workers targets targets_reads \
-	targets_changes machine report report_table report_format \
+BENCH := main run process machine timing keys zipf subject memstore raw_lmdb stream pipeline redis \
+	memcached echo memcpy race workers redis_benchmark results durations stages stages_changes \
+	stages_workers targets targets_reads targets_changes report report_table report_format \
 	report_json report_chart
 bench_packages := lmdb
 bench_objects := $(BENCH:%=$(BUILD)/bench/%.o) $(common_objects)
@@ -229,7 +228,7 @@ lint_headers += $(wildcard bench/*.h)
 $(BUILD)/bench/%.o: ALL_CFLAGS += $(call flags_of,$(bench_packages))
 
 $(BUILD)/bench/bench: $(bench_objects) $(BUILD)/libmemstore.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(bench_packages))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(bench_packages)) -lm
 
 bench: deps ## measure beside redis, memcached and raw LMDB [QUICK=1]
 	@$(MAKE) --no-print-directory bench-run
@@ -237,7 +236,7 @@ bench: deps ## measure beside redis, memcached and raw LMDB [QUICK=1]
 bench-run: $(BUILD)/memstored $(BUILD)/bench/bench
 	@$(BUILD)/bench/bench $(BUILD) $(bench_chart) $(if $(QUICK),quick)
 
-bench-deps: ## install what bench compares with: redis-server, memcached, gnuplot
+bench-deps: ## install what bench compares with: redis, memcached, gnuplot
 	@tests/deps bench
 
 # Everything that is compiled, for a look at another compiler's warnings.

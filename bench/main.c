@@ -50,13 +50,17 @@ static void run_stages(void)
     stage_fill(settings.few, settings.many);
     stage_sizes(settings.many);
     stage_open(settings.many);
-    stage_workers(settings.many);
+    stage_readers(settings.many);
     stage_changes();
+    stage_writers(settings.many);
+    stage_batches();
     stage_placed();
     stage_singles();
+    stage_beside();
     stage_fill(settings.many, settings.all);
     stage_small(settings.all);
     stage_list(settings.all);
+    stage_mix();
 }
 
 static void write_report(struct report *report)

@@ -109,9 +109,16 @@ static void delete (void *connection, const struct key *key, uint32_t size)
     stream_expect(connection, "DELETED\r\n");
 }
 
-static void fill(uint64_t from, uint64_t to)
+static const struct pipeline pipeline = {.write = write_set, .answer = "STORED\r\n"};
+
+static void fill(const struct objects *objects)
 {
-    pipeline_fill(socket_path, from, to, write_set, "STORED\r\n");
+    pipeline_fill(&pipeline, socket_path, objects);
+}
+
+static void put_batch(void *connection, const struct key *key, uint32_t size)
+{
+    pipeline_batch(&pipeline, connection, key, size);
 }
 
 const struct subject subject_memcached = {
@@ -126,7 +133,8 @@ const struct subject subject_memcached = {
               [CALL_EXISTS] = exists,
               [CALL_OPEN] = open_first,
               [CALL_PUT] = put,
-              [CALL_DELETE] = delete},
+              [CALL_DELETE] = delete,
+              [CALL_BATCH] = put_batch},
     .before = {[CALL_DELETE] = put},
     .after = {[CALL_OPEN] = close_opened},
 };

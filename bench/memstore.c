@@ -14,10 +14,6 @@
 #define TIMEOUT_MS 60000
 #define FILLERS 8
 
-struct range {
-    uint64_t from, to;
-};
-
 static char socket_path[RUN_PATH];
 static struct memstore *opened; /* by the last open_first */
 
@@ -213,13 +209,13 @@ static void delete (void *connection, const struct key *key, uint32_t size)
 
 static void *fill_range(void *context)
 {
-    const struct range *range = context;
+    const struct objects *objects = context;
     struct memstore *store = open_store(MEMSTORE_READS_SOCKET, MEMSTORE_CALLS_AUTO);
 
-    for (uint64_t i = range->from; i < range->to; i++) {
-        const struct key key = key_of_object(i);
+    for (uint64_t i = objects->from; i < objects->to; i++) {
+        const struct key key = key_of_object(objects->set, i);
 
-        put(store, &key, SMALL);
+        put(store, &key, objects->size);
         run_check();
     }
     memstore_close(store);
@@ -227,16 +223,17 @@ static void *fill_range(void *context)
 }
 
 /* Several at once: the daemon then takes many puts at a time. */
-static void fill(uint64_t from, uint64_t to)
+static void fill(const struct objects *objects)
 {
     pthread_t threads[FILLERS];
-    struct range ranges[FILLERS];
-    uint64_t share = (to - from) / FILLERS;
+    struct objects shares[FILLERS];
+    uint64_t share = (objects->to - objects->from) / FILLERS;
 
     for (unsigned i = 0; i < FILLERS; i++) {
-        ranges[i].from = from + i * share;
-        ranges[i].to = i + 1 == FILLERS ? to : ranges[i].from + share;
-        if (pthread_create(&threads[i], NULL, fill_range, &ranges[i]) != 0)
+        shares[i] = *objects;
+        shares[i].from = objects->from + i * share;
+        shares[i].to = i + 1 == FILLERS ? objects->to : shares[i].from + share;
+        if (pthread_create(&threads[i], NULL, fill_range, &shares[i]) != 0)
             run_fail("no thread could be started");
     }
     for (unsigned i = 0; i < FILLERS; i++)

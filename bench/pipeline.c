@@ -1,46 +1,62 @@
 #include "bench/pipeline.h"
 
 #include "bench/run.h"
-#include "bench/stream.h"
+#include "bench/subject.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH 100
+#define SIZE_MAX_PIPELINED KIB /* bytes of a value */
 
-static size_t append_put(char *text, uint64_t number, write_put *write)
+/* The commands on their way. */
+static char text[BATCH_LENGTH * (COMMAND_MAX + SIZE_MAX_PIPELINED + 2)];
+static size_t length;
+
+static void append(const struct pipeline *pipeline, const struct key *key, uint32_t size)
 {
-    const struct key key = key_of_object(number);
-    size_t length = (size_t)write(text, &key, SMALL);
-
-    memcpy(text + length, keys_value(), SMALL);
-    memcpy(text + length + SMALL, "\r\n", 2);
-    return length + SMALL + 2;
+    length += (size_t)pipeline->write(text + length, key, size);
+    memcpy(text + length, keys_value(), size);
+    memcpy(text + length + size, "\r\n", 2);
+    length += size + 2;
 }
 
-static void check_answers(const struct stream *stream, unsigned count, const char *answer)
+static void send_all(const struct pipeline *pipeline, struct stream *stream, unsigned count)
 {
+    const size_t each = strlen(pipeline->answer);
+
+    stream_send_text(stream, text, length);
+    stream_receive(stream, count * each);
     for (unsigned i = 0; i < count; i++)
-        if (memcmp(stream->buffer + i * strlen(answer), answer, strlen(answer)) != 0)
+        if (memcmp(stream->buffer + i * each, pipeline->answer, each) != 0)
             run_fail("a server answered %.40s", stream->buffer);
+    length = 0;
 }
 
-void pipeline_fill(const char *socket, uint64_t from, uint64_t to, write_put *write,
-                   const char *answer)
+void pipeline_fill(const struct pipeline *pipeline, const char *socket,
+                   const struct objects *objects)
 {
     struct stream *stream = stream_open(socket);
-    char *text = run_allocate((uint64_t)DEPTH * (COMMAND_MAX + SMALL));
 
-    while (from < to) {
-        size_t length = 0;
+    for (uint64_t i = objects->from; i < objects->to;) {
         unsigned count = 0;
 
-        for (; count < DEPTH && from < to; count++, from++)
-            length += append_put(text + length, from, write);
-        stream_send_text(stream, text, length);
-        stream_receive(stream, count * strlen(answer));
-        check_answers(stream, count, answer);
+        for (; count < BATCH_LENGTH && i < objects->to; count++, i++) {
+            const struct key key = key_of_object(objects->set, i);
+
+            append(pipeline, &key, objects->size);
+        }
+        send_all(pipeline, stream, count);
     }
-    free(text);
     stream_close(stream);
+}
+
+void pipeline_batch(const struct pipeline *pipeline, struct stream *stream, const struct key *key,
+                    uint32_t size)
+{
+    for (unsigned i = 0; i < BATCH_LENGTH; i++) {
+        const struct key one = key_in_batch(key, i);
+
+        append(pipeline, &one, size);
+    }
+    send_all(pipeline, stream, BATCH_LENGTH);
 }

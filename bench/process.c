@@ -144,7 +144,8 @@ static bool wait_until(pid_t pid, int64_t deadline, int *ret_status)
     return true;
 }
 
-void process_join(pid_t pid)
+/* Returns its status. */
+static int await_end(pid_t pid)
 {
     int status = 0;
     int index = running_count - 1;
@@ -152,10 +153,33 @@ void process_join(pid_t pid)
     while (running[index] != pid)
         index--;
     if (!wait_until(pid, timing_now() + JOIN_NS, &status))
-        run_fail("a worker does not end");
+        run_fail("a process does not end");
     forget(index);
-    if (status != 0)
+    return status;
+}
+
+void process_join(pid_t pid)
+{
+    if (await_end(pid) != 0)
         run_fail("a worker failed");
+}
+
+void process_stop(pid_t pid)
+{
+    kill(pid, SIGTERM);
+    await_end(pid);
+}
+
+void process_run(const char *const arguments[], const char *output)
+{
+    pid_t pid = process_fork();
+
+    if (pid == 0)
+        execute(arguments, output);
+    if (await_end(pid) != 0) {
+        print_log(output);
+        run_fail("%s failed", arguments[0]);
+    }
 }
 
 void process_stop_all(void)

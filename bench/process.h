@@ -17,6 +17,12 @@ pid_t process_fork(void);
 /* Waits for a child that is about to end. Whatever is wrong with it ends the run. */
 void process_join(pid_t pid);
 
+/* Asks a child to end, and waits for that. */
+void process_stop(pid_t pid);
+
+/* Runs a program to its end, with its output in that file. */
+void process_run(const char *const arguments[], const char *output);
+
 /* Asks all children to end, and kills those that do not in time. */
 void process_stop_all(void);
 

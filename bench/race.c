@@ -136,7 +136,7 @@ static void calibrate(struct entry *entry)
 static void run_slice(struct entry *entry)
 {
     static double chunks[SLICE_CHUNKS_MAX];
-    const double calls = (double)entry->chunk;
+    const double calls = (double)entry->chunk * call_weight(entry->result->row.call);
     int64_t end;
     unsigned count = 0;
 

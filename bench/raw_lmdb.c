@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 
 #define MAP_BYTES (4ULL << 30)
-#define FILL_BATCH 100 /* puts of a transaction */
 #define READERS 2048
 
 /* As memstore: a bucket's number in front of the key. */
@@ -234,18 +233,32 @@ static void delete (void *connection, const struct key *key, uint32_t size)
     expect(mdb_txn_commit(txn), "mdb_txn_commit");
 }
 
-static void fill(uint64_t from, uint64_t to)
+static void put_batch(void *connection, const struct key *key, uint32_t size)
+{
+    struct raw *raw = connection;
+    MDB_txn *txn;
+
+    expect(mdb_txn_begin(raw->env, NULL, 0, &txn), "mdb_txn_begin");
+    for (unsigned i = 0; i < BATCH_LENGTH; i++) {
+        const struct key one = key_in_batch(key, i);
+
+        put_row(raw, txn, &one, size);
+    }
+    expect(mdb_txn_commit(txn), "mdb_txn_commit");
+}
+
+static void fill(const struct objects *objects)
 {
     struct raw *raw = open_raw(true);
 
-    for (uint64_t i = from; i < to;) {
+    for (uint64_t i = objects->from; i < objects->to;) {
         MDB_txn *txn;
 
         expect(mdb_txn_begin(raw->env, NULL, 0, &txn), "mdb_txn_begin");
-        for (unsigned j = 0; j < FILL_BATCH && i < to; j++, i++) {
-            const struct key key = key_of_object(i);
+        for (unsigned j = 0; j < BATCH_LENGTH && i < objects->to; j++, i++) {
+            const struct key key = key_of_object(objects->set, i);
 
-            put_row(raw, txn, &key, SMALL);
+            put_row(raw, txn, &key, objects->size);
         }
         expect(mdb_txn_commit(txn), "mdb_txn_commit");
     }
@@ -266,7 +279,8 @@ const struct subject subject_raw = {
               [CALL_LIST] = list,
               [CALL_OPEN] = open_first,
               [CALL_PUT] = put,
-              [CALL_DELETE] = delete},
+              [CALL_DELETE] = delete,
+              [CALL_BATCH] = put_batch},
     .before = {[CALL_DELETE] = put},
     .after = {[CALL_OPEN] = close_opened},
 };

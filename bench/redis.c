@@ -152,9 +152,16 @@ static void delete (void *connection, const struct key *key, uint32_t size)
     stream_expect(connection, ":1\r\n");
 }
 
-static void fill(uint64_t from, uint64_t to)
+static const struct pipeline pipeline = {.write = write_set, .answer = "+OK\r\n"};
+
+static void fill(const struct objects *objects)
 {
-    pipeline_fill(socket_path, from, to, write_set, "+OK\r\n");
+    pipeline_fill(&pipeline, socket_path, objects);
+}
+
+static void put_batch(void *connection, const struct key *key, uint32_t size)
+{
+    pipeline_batch(&pipeline, connection, key, size);
 }
 
 const struct subject subject_redis = {
@@ -171,7 +178,8 @@ const struct subject subject_redis = {
               [CALL_PUT] = put,
               [CALL_COPY] = copy,
               [CALL_MOVE] = move,
-              [CALL_DELETE] = delete},
+              [CALL_DELETE] = delete,
+              [CALL_BATCH] = put_batch},
     .before = {[CALL_MOVE] = move_back, [CALL_DELETE] = put},
     .after = {[CALL_OPEN] = close_opened},
 };

@@ -4,7 +4,7 @@
 
 #include "bench/results.h"
 
-#define LABEL_WIDTH 34
+#define LABEL_WIDTH 42
 #define CELL_WIDTH 17
 
 /* Prints a text at the right of a column. */

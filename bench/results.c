@@ -83,7 +83,7 @@ const struct row *results_row(size_t index)
 
 bool row_is_rate(const struct row *row)
 {
-    return row->processes > 0;
+    return row->processes > 0 && row->percentile == 0;
 }
 
 bool row_is_bare(const struct row *row)
@@ -99,6 +99,9 @@ const char *part_title(enum part part)
         [PART_READERS] = "reading processes",
         [PART_CHANGES] = "changes, by the size of values",
         [PART_PLACED] = "both sides on given cores",
+        [PART_WRITERS] = "writing processes",
+        [PART_BATCHES] = "puts in batches",
+        [PART_MIX] = "reads and changes: YCSB B",
         [PART_SINGLES] = "calls one by one",
     };
 
@@ -118,6 +121,9 @@ const char *call_name(enum call call)
         [CALL_COPY] = "copy",
         [CALL_MOVE] = "move",
         [CALL_DELETE] = "delete",
+        [CALL_BATCH] = "put in a batch,",
+        [CALL_BENCHMARK] = "redis-benchmark -P 16,",
+        [CALL_MIX] = "90 % get, 10 % put",
         [CALL_ECHO] = "bare echo",
         [CALL_CLOCK] = "a look at the clock",
         [CALL_MEMCPY] = "memcpy",
@@ -150,10 +156,13 @@ void count_print(uint64_t count, char *text, size_t size)
 /* What tells the row from those of the same call and size. */
 static void print_circumstances(const struct row *row, char *text, size_t size)
 {
-    char objects[32];
+    char objects[32], bytes[16];
 
     count_print(row->objects, objects, sizeof(objects));
-    if (row->processes > 0)
+    size_print(row->writer, bytes, sizeof(bytes));
+    if (row->part == PART_SINGLES)
+        snprintf(text, size, "%s%s", row->writer ? " beside " : "", row->writer ? bytes : "");
+    else if (row->processes > 0)
         snprintf(text, size, ", %u process%s%s%s", row->processes, row->processes > 1 ? "es" : "",
                  row->writer ? ", writer" : "", row->per_cpu ? ", per CPU" : "");
     else if (row->cores > 0)

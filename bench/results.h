@@ -15,6 +15,9 @@ enum part {
     PART_READERS, /* processes that read */
     PART_CHANGES, /* by the size of values */
     PART_PLACED,  /* puts with both sides on one core, and on two */
+    PART_WRITERS, /* processes that put */
+    PART_BATCHES, /* puts, many at a time */
+    PART_MIX,     /* reads and changes */
     PART_SINGLES, /* calls that are timed one by one */
     PART_COUNT,
 };
@@ -24,13 +27,14 @@ struct row {
     enum part part;
     enum call call;
     uint32_t size;       /* of the values */
-    uint64_t objects;    /* in the store, besides a few thousand; of a change: how many take part.
-                            0: it does not matter */
     unsigned processes;  /* that do it at once; 0: this one. Then the samples are calls per second,
                             of all together, and else nanoseconds per call */
+    uint64_t objects;    /* in the store, besides a few thousand; of a change: how many take part.
+                            0: it does not matter */
     uint32_t writer;     /* while another process puts values of so many bytes; 0: none does */
     unsigned cores;      /* for both sides: 1 or 2; 0: as the scheduler has it */
-    unsigned percentile; /* of calls that are timed one by one, in tenths of a percent; 0: none */
+    unsigned percentile; /* of calls that are timed one by one, in tenths of a percent; 0: none.
+                            The samples are nanoseconds */
     bool per_cpu;        /* calls per second of the processes' own processor time */
 };
 

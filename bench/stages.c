@@ -15,7 +15,7 @@ void stage_fill(uint64_t from, uint64_t to)
 
         if (!subject_is_present(i) || !subjects[i]->fill || from == to)
             continue;
-        subjects[i]->fill(from, to);
+        subjects[i]->fill(&(struct objects){SET_SMALL, SMALL, from, to});
         run_check();
         run_progress("%s has %llu objects (%.1f s)", subjects[i]->name, (unsigned long long)to,
                      (double)(timing_now() - start) / (double)SECOND_NS);

@@ -23,7 +23,23 @@ void stage_open(uint64_t objects);
 void stage_changes(void);
 
 /* Several processes that read a store of so many, with and without one that writes. */
-void stage_workers(uint64_t objects);
+void stage_readers(uint64_t objects);
+
+/* Several processes that put, through rings and without. */
+void stage_writers(uint64_t objects);
+
+/* How many processes, the fewest first, and a 0. */
+extern const unsigned stage_writers_groups[];
+
+/* Many puts at a time. */
+void stage_batches(void);
+
+/* Processes that mostly read, sometimes put, and some objects far more often than others. It
+ * empties the stores first. */
+void stage_mix(void);
+
+/* One process puts small values while another one puts large ones. */
+void stage_beside(void);
 
 /* Puts with both sides on one core, and on two. */
 void stage_placed(void);

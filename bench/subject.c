@@ -16,6 +16,11 @@ const struct subject *const subjects[SUBJECT_COUNT] = {
     [SUBJECT_MEMCPY] = &subject_memcpy,
 };
 
+unsigned call_weight(enum call call)
+{
+    return call == CALL_BATCH ? BATCH_LENGTH : 1;
+}
+
 static bool present[SUBJECT_COUNT];
 static pid_t servers[SUBJECT_COUNT]; /* 0: none */
 
@@ -37,6 +42,15 @@ void subjects_start(void)
 bool subject_is_present(int subject)
 {
     return present[subject];
+}
+
+void subjects_restart(void)
+{
+    for (int i = 0; i < SUBJECT_COUNT; i++)
+        if (servers[i] > 0) {
+            process_stop(servers[i]);
+            servers[i] = subjects[i]->start();
+        }
 }
 
 void subjects_place(unsigned cores)

@@ -23,6 +23,9 @@ enum call {
     CALL_COPY,
     CALL_MOVE, /* to the key's twin */
     CALL_DELETE,
+    CALL_BATCH,     /* BATCH_LENGTH puts; its time is that of one of them */
+    CALL_BENCHMARK, /* redis-benchmark's own puts */
+    CALL_MIX,       /* mostly gets, and MIX_PUTS puts in 100 calls */
     CALL_ECHO,
     CALL_CLOCK,          /* the time, as calls that are timed one by one look at it */
     CALL_MEMCPY,         /* what a get costs at least */
@@ -33,6 +36,11 @@ enum call {
 
 #define LIST_LENGTH 1000
 #define ECHO_BYTES 64
+#define BATCH_LENGTH 100
+#define MIX_PUTS 10
+
+/* How many objects a call is about. */
+unsigned call_weight(enum call call);
 
 /* A call, on a connection, of an object whose value has that many bytes. It ends the run when the
  * outcome is not the one that it should be. */
@@ -45,10 +53,10 @@ struct subject {
     pid_t (*start)(void); /* its server, and returns which process it is; 0 or NULL: none */
     void *(*open)(bool writes);
     void (*close)(void *connection);
-    void (*fill)(uint64_t from, uint64_t to); /* puts small objects, fast */
-    operation *calls[CALL_COUNT];             /* NULL: it has no such call */
-    operation *before[CALL_COUNT];            /* what a call needs first; not timed */
-    operation *after[CALL_COUNT];             /* what it leaves to do; not timed */
+    void (*fill)(const struct objects *objects); /* puts them, fast */
+    operation *calls[CALL_COUNT];                /* NULL: it has no such call */
+    operation *before[CALL_COUNT];               /* what a call needs first; not timed */
+    operation *after[CALL_COUNT];                /* what it leaves to do; not timed */
 };
 
 enum {
@@ -71,6 +79,9 @@ extern const struct subject *const subjects[SUBJECT_COUNT];
 void subjects_start(void);
 
 bool subject_is_present(int subject);
+
+/* Gives the servers an end and a new start: their stores are empty then. */
+void subjects_restart(void);
 
 /* Lets this process run on one core, and all servers on the same one or on one other. 0: on any. */
 void subjects_place(unsigned cores);

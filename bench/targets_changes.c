@@ -1,4 +1,5 @@
 /* What is aimed at in changes. */
+#include "bench/stages.h"
 #include "bench/targets_list.h"
 
 static struct row change(enum call call, uint32_t size)
@@ -18,11 +19,23 @@ static void add_peers(struct targets *targets, uint32_t size, double redis, doub
 
     size_print(size, text, sizeof(text));
     at_least(targets_add(targets, term(change(CALL_PUT, size), SUBJECT_REDIS), ours(CALL_PUT, size),
-                         "redis SET %s : put %s", text, text),
+                         "redis set %s : put %s", text, text),
              redis);
     at_least(targets_add(targets, term(change(CALL_PUT, size), SUBJECT_MEMCACHED),
                          ours(CALL_PUT, size), "memcached set %s : put %s", text, text),
              memcached);
+}
+
+/* The same with both sides on a core of their own each. */
+static void add_peers_placed(struct targets *targets)
+{
+    static const int peers[] = {SUBJECT_REDIS, SUBJECT_MEMCACHED};
+    const struct row put = {.part = PART_PLACED, .call = CALL_PUT, .size = SMALL, .cores = 2};
+
+    for (size_t i = 0; i < 2; i++)
+        at_least(targets_add(targets, term(put, peers[i]), term(put, SUBJECT_MEMSTORE),
+                             "%s set 128 B : put 128 B, on two cores", subjects[peers[i]]->name),
+                 10);
 }
 
 static void add_puts(struct targets *targets)
@@ -30,6 +43,7 @@ static void add_puts(struct targets *targets)
     const struct row single = {.part = PART_CHANGES, .call = CALL_PUT, .size = MIB, .objects = 1};
 
     add_peers(targets, SMALL, 10, 10);
+    add_peers_placed(targets);
     at_most(targets_add(targets, ours(CALL_PUT, SMALL), term(change(CALL_PUT, SMALL), SUBJECT_RAW),
                         "put 128 B : raw LMDB's put + commit"),
             3);
@@ -98,11 +112,77 @@ static void add_socket(struct targets *targets)
     }
 }
 
+/* ---- several processes, several puts ---- */
+
+static struct row group(enum part part, enum call call, uint32_t size, uint64_t objects,
+                        unsigned processes)
+{
+    return (struct row){
+        .part = part, .call = call, .size = size, .objects = objects, .processes = processes};
+}
+
+static void add_batches(struct targets *targets)
+{
+    const struct row one = group(PART_BATCHES, CALL_BATCH, SMALL, 0, 0);
+    const struct row all = group(PART_BATCHES, CALL_BATCH, SMALL, 0, 8);
+    const struct row benchmark = group(PART_BATCHES, CALL_BENCHMARK, SMALL, 0, 8);
+
+    at_least(targets_add(targets, term(one, SUBJECT_REDIS), term(one, SUBJECT_MEMSTORE),
+                         "redis pipeline of 100 SET : batch of 100 puts"),
+             1.2);
+    at_least(targets_add(targets, term(all, SUBJECT_MEMSTORE), term(benchmark, SUBJECT_REDIS),
+                         "batches, 8 processes : redis-benchmark -c 8 -P 16"),
+             1);
+}
+
+static void add_mix(struct targets *targets)
+{
+    static const int peers[] = {SUBJECT_REDIS, SUBJECT_MEMCACHED};
+    const struct row row = group(PART_MIX, CALL_MIX, KIB, 100000, 8);
+
+    for (size_t i = 0; i < 2; i++)
+        at_least(targets_add(targets, term(row, SUBJECT_MEMSTORE), term(row, peers[i]),
+                             "YCSB B, 8 processes : %s's", subjects[peers[i]]->name),
+                 10);
+}
+
+static void add_writers(struct targets *targets)
+{
+    for (size_t i = 0; stage_writers_groups[i]; i++) {
+        const struct row row =
+            group(PART_WRITERS, CALL_PUT, SMALL, settings.many, stage_writers_groups[i]);
+
+        at_least(targets_add(targets, term(row, SUBJECT_MEMSTORE), term(row, SUBJECT_SOCKET),
+                             "puts of %u process%s : without ring", row.processes,
+                             row.processes > 1 ? "es" : ""),
+                 1);
+    }
+}
+
+/* It may not wait for all of the large one. */
+static void add_beside(struct targets *targets)
+{
+    const struct row row = {.part = PART_SINGLES,
+                            .call = CALL_PUT,
+                            .size = SMALL,
+                            .processes = 1,
+                            .writer = READ_MAX,
+                            .percentile = 990};
+
+    at_most(targets_add(targets, term(row, SUBJECT_MEMSTORE), constant(MILLISECOND_NS),
+                        "put 128 B beside puts of 16 MiB: p99, ms"),
+            20);
+}
+
 void targets_of_changes(struct targets *targets)
 {
     targets->group = "changes";
     add_puts(targets);
     add_pairs(targets);
     add_socket(targets);
+    add_writers(targets);
+    add_batches(targets);
+    add_mix(targets);
     add_singles(targets);
+    add_beside(targets);
 }

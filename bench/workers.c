@@ -1,17 +1,15 @@
-/* Several processes read at once, for a slice of time, with and without another one that writes. */
+#include "bench/workers.h"
+
+#include "bench/durations.h"
 #include "bench/process.h"
-#include "bench/race.h"
-#include "bench/stages.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#define WORKERS_MAX 9 /* readers and a writer */
-#define CHUNK 32      /* calls between two looks at the board */
+#define WORKERS_MAX 17 /* a group's processes and a writer */
 #define WARM_NS (5 * MILLISECOND_NS)
+#define PACE_NS MILLISECOND_NS /* from one call to the next, where they are timed one by one */
 #define START_NS (30 * SECOND_NS)
 
 /* Memory that the processes of a group share. */
@@ -21,36 +19,100 @@ struct board {
     struct {
         double calls, seconds, cpu_seconds;
     } workers[WORKERS_MAX];
+    struct durations durations; /* of the first one's calls */
 };
 
-static void work(struct board *board, unsigned index, int subject, enum call call,
-                 const struct keys *keys)
-{
-    void *connection = subjects[subject]->open(call == CALL_PUT);
-    operation *perform = subjects[subject]->calls[call];
-    int64_t warm = timing_now() + WARM_NS;
-    size_t next = keys->count / WORKERS_MAX * index;
-    uint64_t calls = 0;
-    int64_t start, cpu_start;
+static struct board *board;
 
-    for (size_t i = 0; i < keys->count && timing_now() < warm; i++)
-        perform(connection, &keys->list[i], SMALL);
+/* What one of the processes does. */
+struct work {
+    void *connection;
+    operation *call, *instead; /* instead: in MIX_PUTS of 100 calls; NULL: never */
+    uint32_t size;
+    const struct keys *keys;
+    size_t next; /* key */
+    uint64_t state;
+    struct durations *durations; /* NULL: they do not matter */
+};
+
+static struct work work_of(const struct group *group, unsigned index)
+{
+    const struct subject *subject = subjects[group->subject];
+    const struct row *row = &group->row;
+    bool writes = index == row->processes;
+    struct work work = {.size = writes ? row->writer : row->size,
+                        .keys = writes && group->writer_keys ? group->writer_keys : group->keys,
+                        .state = 88172645463325252ULL + index,
+                        .durations = row->percentile > 0 && !writes ? &board->durations : NULL};
+
+    work.call = subject->calls[writes ? CALL_PUT : row->call == CALL_MIX ? CALL_GET : row->call];
+    if (row->call == CALL_MIX && !writes)
+        work.instead = subject->calls[CALL_PUT];
+    work.next = work.keys->count * index / (row->processes + 1);
+    work.connection = subject->open(writes || row->call >= CALL_PUT);
+    return work;
+}
+
+static void call_once(struct work *work)
+{
+    operation *call =
+        work->instead && keys_random(&work->state) % 100 < MIX_PUTS ? work->instead : work->call;
+
+    work->next = work->next + 1 < work->keys->count ? work->next + 1 : 0;
+    call(work->connection, &work->keys->list[work->next], work->size);
+}
+
+static bool is_stopped(void)
+{
+    return atomic_load_explicit(&board->stop, memory_order_relaxed);
+}
+
+static uint64_t call_until_stop(struct work *work)
+{
+    uint64_t calls = 0;
+
+    for (; !is_stopped(); calls++)
+        call_once(work);
+    return calls;
+}
+
+/* Calls at given times, and counts from these: who has to wait long would else make few calls in
+ * that time, and the wait would seem to be rare. */
+static void call_by_the_clock(struct work *work)
+{
+    for (int64_t due = timing_now(); !is_stopped(); due += PACE_NS) {
+        if (timing_now() < due)
+            timing_sleep(due - timing_now());
+        call_once(work);
+        durations_add(work->durations, (double)(timing_now() - due));
+    }
+}
+
+static void run_worker(const struct group *group, unsigned index)
+{
+    struct work work = work_of(group, index);
+    int64_t warm = timing_now() + WARM_NS;
+    int64_t start, cpu_start;
+    uint64_t calls = 0;
+
+    do
+        call_once(&work);
+    while (timing_now() < warm);
     atomic_fetch_add(&board->ready, 1);
     while (!atomic_load(&board->go))
         timing_sleep(MILLISECOND_NS / 10);
     start = timing_now();
     cpu_start = timing_cpu();
-    for (; !atomic_load_explicit(&board->stop, memory_order_relaxed); calls += CHUNK)
-        for (unsigned i = 0; i < CHUNK; i++) {
-            next = next + 1 < keys->count ? next + 1 : 0;
-            perform(connection, &keys->list[next], SMALL);
-        }
+    if (work.durations)
+        call_by_the_clock(&work);
+    else
+        calls = call_until_stop(&work);
     board->workers[index].seconds = (double)(timing_now() - start) / (double)SECOND_NS;
     board->workers[index].cpu_seconds = (double)(timing_cpu() - cpu_start) / (double)SECOND_NS;
-    board->workers[index].calls = (double)calls;
+    board->workers[index].calls = (double)(calls * call_weight(group->row.call));
 }
 
-static void wait_for_workers(const struct board *board, unsigned count)
+static void wait_for_workers(unsigned count)
 {
     int64_t deadline = timing_now() + START_NS;
 
@@ -62,74 +124,48 @@ static void wait_for_workers(const struct board *board, unsigned count)
     }
 }
 
-static void add_up(const struct board *board, const struct row *row, int subject)
+/* What readers need of a processor is of interest: they may have it to themselves. */
+static void add_up(const struct group *group)
 {
-    struct row per_cpu = *row;
+    struct row per_cpu = group->row;
     double rate = 0, calls = 0, cpu_seconds = 0;
 
-    for (unsigned i = 0; i < row->processes; i++) {
+    for (unsigned i = 0; i < group->row.processes; i++) {
         rate += board->workers[i].calls / board->workers[i].seconds;
         calls += board->workers[i].calls;
         cpu_seconds += board->workers[i].cpu_seconds;
     }
-    results_add(results_at(row, subject), rate);
+    results_add(results_at(&group->row, group->subject), rate);
     per_cpu.per_cpu = true;
-    results_add(results_at(&per_cpu, subject), calls / cpu_seconds);
+    if (group->row.part == PART_READERS)
+        results_add(results_at(&per_cpu, group->subject), calls / cpu_seconds);
 }
 
-static void run_group(struct board *board, const struct row *row, int subject,
-                      const struct keys *keys)
+void workers_run(const struct group *group)
 {
-    unsigned count = row->processes + (row->writer > 0);
+    unsigned count = group->row.processes + (group->row.writer > 0);
     pid_t pids[WORKERS_MAX];
 
-    memset(board, 0, sizeof(*board));
+    if (!board)
+        board = run_share(sizeof(*board));
+    memset(board, 0, offsetof(struct board, durations));
+    durations_clear(&board->durations);
     for (unsigned i = 0; i < count; i++) {
         pids[i] = process_fork();
         if (pids[i] == 0) {
-            work(board, i, subject, i < row->processes ? row->call : CALL_PUT, keys);
+            run_worker(group, i);
             _exit(0);
         }
     }
-    wait_for_workers(board, count);
+    wait_for_workers(count);
     atomic_store(&board->go, true);
-    timing_sleep(settings.workers_ns);
+    timing_sleep(group->duration_ns);
     atomic_store(&board->stop, true);
     for (unsigned i = 0; i < count; i++)
         process_join(pids[i]);
-    add_up(board, row, subject);
+    if (group->row.percentile > 0)
+        durations_report(&board->durations, &group->row, group->subject);
+    else
+        add_up(group);
     run_check();
-}
-
-/* Every group of processes of every subject, once. */
-static void run_round(struct board *board, uint64_t objects, const struct keys *keys)
-{
-    static const unsigned groups[] = {1, 4, 8};
-    static const int contestants[] = {SUBJECT_MEMSTORE, SUBJECT_RAW, SUBJECT_REDIS,
-                                      SUBJECT_MEMCACHED};
-
-    for (size_t i = 0; i < 6; i++)
-        for (size_t j = 0; j < sizeof(contestants) / sizeof(contestants[0]); j++) {
-            const struct row row = {.part = PART_READERS,
-                                    .call = CALL_GET,
-                                    .size = SMALL,
-                                    .objects = objects,
-                                    .processes = groups[i / 2],
-                                    .writer = i % 2 ? SMALL : 0};
-
-            if (subject_is_present(contestants[j]))
-                run_group(board, &row, contestants[j], keys);
-        }
-}
-
-void stage_workers(uint64_t objects)
-{
-    struct keys keys = keys_of_objects(objects);
-    struct board *board = run_share(sizeof(*board));
-
-    run_progress("reading processes");
-    for (unsigned round = 0; round < settings.rounds; round++)
-        run_round(board, objects, &keys);
-    munmap(board, sizeof(*board));
-    keys_finish(&keys);
 }
