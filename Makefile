@@ -29,7 +29,7 @@ COMMON := connection ring metadata size socket_path record entry
 DAEMON := main guard closer options lock_file data_folder memory listener \
 	server client request bulk upload rings idle direct pins listing \
 	store counters reserve objects blob garbage scan etag log
-CLIENT := handle turns channel connect await ringing memfd bulk fork environment direct \
+CLIENT := handle turns channel connect await ringing stream memfd bulk fork environment direct \
 	message object put_head put get view key list pair writer reserve batch batch_answers pipeline \
 	url stats holders
 CLI := main arguments help commands key text status input output progress transfer print json

@@ -122,6 +122,18 @@ static int channel_receive(struct channel *channel)
     return r;
 }
 
+int channel_send_all(struct channel *channel, int64_t deadline)
+{
+    int r;
+
+    while ((r = channel_send(channel)) == -EAGAIN) {
+        r = channel_poll(channel, deadline);
+        if (r < 0)
+            return r;
+    }
+    return r == -EPIPE ? -ECONNRESET : r;
+}
+
 int channel_await(struct channel *channel, const struct expected *expected, int64_t deadline,
                   struct answer *ret_answer)
 {

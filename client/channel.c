@@ -3,9 +3,11 @@
 #include "channel_private.h"
 #include "message.h"
 #include "ringing.h"
+#include "stream.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +122,13 @@ static bool request_uses_bulk(const struct request *request)
     return request->wants_room || request_value_in_bulk(request);
 }
 
+/* Whether the value goes through a window: not one that stands in the buffer already. */
+static bool request_streams(const struct request *request, const struct channel *channel)
+{
+    return channel->connection.ring.page && request->value.length >= STREAM_MIN &&
+           request->value.bytes != channel->bulk.data;
+}
+
 static int channel_queue_attach(struct channel *channel)
 {
     const struct frame_header header = {.operation = OPERATION_ATTACH, .id = ++channel->last_id};
@@ -139,7 +148,7 @@ static void channel_fill_bulk(struct channel *channel, const struct part *value)
 }
 
 static void body_fill(uint8_t *place, const struct request *request, const struct part *tail,
-                      uint32_t bucket)
+                      uint32_t bucket, uint32_t window)
 {
     uint8_t *end = place;
 
@@ -150,6 +159,8 @@ static void body_fill(uint8_t *place, const struct request *request, const struc
     }
     if (request->parts[0].length > 0)
         memcpy(place, &bucket, sizeof(bucket));
+    if (window > 0)
+        memcpy(place + offsetof(struct put_request, window), &window, sizeof(window));
     if (tail->length > 0)
         memcpy(end, tail->bytes, tail->length);
 }
@@ -176,7 +187,8 @@ static int channel_queue_request(struct channel *channel, const struct request *
     body = connection_queue(&channel->connection, &header, length);
     if (!body)
         return -ENOMEM;
-    body_fill(body, request, &tail, channel->bucket);
+    body_fill(body, request, &tail, channel->bucket,
+              request_streams(request, channel) ? STREAM_WINDOW : 0);
     return 0;
 }
 
@@ -212,11 +224,12 @@ void channel_give_bulk(struct channel *channel)
     channel->holds_bulk = false;
 }
 
-/* Has the bulk buffer ready, with the value in it. Where there is none to be had, a small answer
- * will fit its frame. */
+/* Has the bulk buffer ready, with the value in it unless that goes through a window. Where there is
+ * none to be had, a small answer will fit its frame. */
 static int channel_prepare_bulk(struct channel *channel, struct request *request, int64_t deadline)
 {
     bool value = request_value_in_bulk(request);
+    bool streams = request_streams(request, channel);
     int r;
 
     if (!request_uses_bulk(request))
@@ -224,8 +237,10 @@ static int channel_prepare_bulk(struct channel *channel, struct request *request
     r = channel_take_bulk(channel, deadline);
     if (r < 0)
         return r;
-    r = bulk_reserve(&channel->bulk, value ? request->value.length : request->room);
-    if (r == 0 && value)
+    r = bulk_reserve(&channel->bulk, streams ? STREAM_WINDOW
+                                     : value ? request->value.length
+                                             : request->room);
+    if (r == 0 && value && !streams)
         channel_fill_bulk(channel, &request->value);
     if (r < 0 && !value && request->room == 0) {
         request->wants_room = false;
@@ -289,10 +304,18 @@ static int channel_exchange(struct channel *channel, const struct request *reque
     r = channel_queue_request(channel, request, &expected);
     if (r == 0 && attach)
         r = channel_await_attach(channel, attach_id, deadline);
+    if (r == 0 && request_streams(request, channel)) {
+        r = channel_send_all(channel, deadline);
+        if (r == 0)
+            r = stream_value(channel, expected.id, &request->value, deadline);
+        if (r == -ECONNRESET) /* the daemon may have said why */
+            r = 0;
+    }
     if (r == 0)
         r = channel_await(channel, &expected, deadline, ret_answer);
     if (r == 0 && request_value_in_bulk(request))
-        ret_answer->bulk_used = request->value.length;
+        ret_answer->bulk_used =
+            request_streams(request, channel) ? STREAM_WINDOW : request->value.length;
     return r;
 }
 

@@ -49,6 +49,8 @@ struct channel {
     unsigned called;      /* requests on this connection, until it has a ring or is refused one */
     bool woke;            /* the daemon slept when it was last asked */
     uint32_t ring_before; /* where the ring stood before the request under way */
+    uint64_t stream_id;   /* of the request whose value goes through the window (stream.h) */
+    uint64_t filled;      /* bytes of that value which are in the window, or were */
     uint32_t bucket;
     uint64_t last_id;
 };

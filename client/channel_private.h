@@ -34,6 +34,9 @@ void channel_end(struct channel *channel);
 int channel_await(struct channel *channel, const struct expected *expected, int64_t deadline,
                   struct answer *ret_answer);
 
+/* Sends all that waits. Errors as channel_await. */
+int channel_send_all(struct channel *channel, int64_t deadline);
+
 /* Closes the connection; the bulk buffer stays. */
 void channel_close(struct channel *channel);
 

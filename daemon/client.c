@@ -153,7 +153,7 @@ bool client_look(struct client *client)
 
     if (unsent > 0)
         client_flush(client);
-    if (client->dead || take_in(client))
+    if (client->dead || take_in(client) || (client->upload && upload_look(client->upload)))
         return true;
     return connection_unsent(&client->connection) < unsent;
 }

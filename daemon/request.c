@@ -350,6 +350,12 @@ static bool is_too_large_now(const struct request *request, uint64_t size)
     return !server->large_allowed;
 }
 
+static int answer_too_large(struct request *request)
+{
+    return ANSWER_ERROR(request, -EFBIG, "a value of %u bytes is larger than %llu",
+                        request->header->bulk_length, VALUE_MAX);
+}
+
 /* Where the value of a PUT stands: 1, or 0 if it has been answered. */
 static int take_value(struct request *request, uint64_t *ret_size, const void **ret_value)
 {
@@ -364,13 +370,31 @@ static int take_value(struct request *request, uint64_t *ret_size, const void **
     if (request->body.left > 0)
         return answer_malformed(request);
     if (header->bulk_length > VALUE_MAX)
-        return ANSWER_ERROR(request, -EFBIG, "a value of %u bytes is larger than %llu",
-                            header->bulk_length, VALUE_MAX);
+        return answer_too_large(request);
     r = bulk_part(&request->client->bulk, header->bulk_offset, header->bulk_length, &part);
     if (r < 0)
         return ANSWER_ERROR(request, r, "the value is not inside the bulk buffer");
     *ret_size = header->bulk_length;
     *ret_value = part;
+    return 1;
+}
+
+/* The size of a value that comes through a window: 1, or 0 if it has been answered. */
+static int take_window(struct request *request, uint32_t window, uint64_t *ret_size)
+{
+    const struct frame_header *header = request->header;
+    uint8_t *part;
+    int r;
+
+    if (!(header->flags & FRAME_BULK) || request->body.left > 0 ||
+        !request->client->connection.ring.page)
+        return answer_malformed(request);
+    if (header->bulk_length > VALUE_MAX)
+        return answer_too_large(request);
+    r = bulk_part(&request->client->bulk, header->bulk_offset, window, &part);
+    if (r < 0)
+        return ANSWER_ERROR(request, r, "the window is not inside the bulk buffer");
+    *ret_size = header->bulk_length;
     return 1;
 }
 
@@ -408,21 +432,23 @@ static int handle_put(struct request *request)
     struct put_request fixed;
     struct store_key key;
     struct record record;
-    const void *value;
+    const void *value = NULL;
     int r;
 
-    if (!take(&request->body, &fixed, sizeof(fixed)) || fixed.window != 0 ||
+    if (!take(&request->body, &fixed, sizeof(fixed)) ||
         !take_key(&request->body, fixed.bucket, fixed.key_length, &key))
         return answer_malformed(request);
     r = take_attributes(request, &fixed, &attributes);
-    if (r == 1)
+    if (r == 1 && fixed.window > 0)
+        r = take_window(request, fixed.window, &attributes.size);
+    else if (r == 1)
         r = take_value(request, &attributes.size, &value);
     if (r != 1)
         return r;
     if (fixed.key_length > KEY_MAX)
         return answer_key_too_long(request, fixed.key_length);
-    if (attributes.size > UPLOAD_MIN) {
-        r = upload_start(request->client, request->header, &key, &attributes);
+    if (attributes.size > UPLOAD_MIN || fixed.window > 0) {
+        r = upload_start(request->client, request->header, fixed.window, &key, &attributes);
         return r < 0 ? answer_failure(request, r, fixed.bucket) : 0;
     }
     r = store_put(request->store, &key, &attributes, value, &record);

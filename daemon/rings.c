@@ -101,7 +101,8 @@ static void tell(struct client *client, uint32_t awaits)
 static uint32_t wishes(const struct client *client)
 {
     return RING_AWAITS_REQUESTS |
-           (connection_unsent(&client->connection) > 0 ? RING_AWAITS_ROOM : 0);
+           (connection_unsent(&client->connection) > 0 ? RING_AWAITS_ROOM : 0) |
+           (client->upload ? RING_AWAITS_FILLED : 0);
 }
 
 void rings_leave(struct client *client)

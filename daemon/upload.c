@@ -1,6 +1,7 @@
 #include "upload.h"
 
 #include "etag.h"
+#include "guard.h"
 #include "request.h"
 #include "server.h"
 
@@ -11,15 +12,18 @@
 /* Bytes that all uploads together move in a turn, and one of them before the next has its go. */
 #define SHARE (1U << 20)
 #define PIECE (256U << 10)
+#define PIECE_COST 4096U /* what one costs at least, however small it is */
 
 struct upload {
     struct client *client;
     struct frame_header header;
+    uint32_t window; /* bytes; 0: the value stands whole */
     struct store_key key;
     struct record attributes; /* content type, metadata, size; in the end the etag */
     struct store_upload row;  /* in the store */
     struct etag etag;
     uint64_t position; /* so many bytes are in the store */
+    uint64_t filled;   /* what the client says of the window */
     bool begun;        /* memory is there, or will be with the next commit */
     bool is_queued;    /* in server->uploads; otherwise it waits for its client */
     TAILQ_ENTRY(upload) entry;
@@ -37,7 +41,8 @@ static void *keep(uint8_t **place, const void *data, size_t length)
 }
 
 static struct upload *upload_create(struct client *client, const struct frame_header *header,
-                                    const struct store_key *key, const struct record *attributes)
+                                    uint32_t window, const struct store_key *key,
+                                    const struct record *attributes)
 {
     size_t type_length = attributes->type_length == NO_CONTENT_TYPE ? 0 : attributes->type_length;
     struct upload *upload =
@@ -49,6 +54,7 @@ static struct upload *upload_create(struct client *client, const struct frame_he
     place = upload->bytes;
     upload->client = client;
     upload->header = *header;
+    upload->window = window;
     upload->key = *key;
     upload->key.data = keep(&place, key->data, key->length);
     upload->attributes = *attributes;
@@ -89,10 +95,10 @@ static int begin(struct upload *upload)
     return r;
 }
 
-int upload_start(struct client *client, const struct frame_header *header,
+int upload_start(struct client *client, const struct frame_header *header, uint32_t window,
                  const struct store_key *key, const struct record *attributes)
 {
-    struct upload *upload = upload_create(client, header, key, attributes);
+    struct upload *upload = upload_create(client, header, window, key, attributes);
     int r = upload ? begin(upload) : -ENOMEM;
 
     if (r < 0) {
@@ -119,15 +125,79 @@ bool upload_waits(const struct upload *upload)
 
 /* ---- going on ---- */
 
+static int read_filled(void *context)
+{
+    struct upload *upload = context;
+    const struct ring_page *page = upload->client->connection.ring.page;
+
+    upload->filled = atomic_load_explicit(&page->filled, memory_order_acquire);
+    return 0;
+}
+
+/* How many bytes beyond the position the client has put into the window, as it says. */
+static int64_t window_filled(struct upload *upload)
+{
+    uint64_t filled;
+    int r = guard_call(read_filled, upload);
+
+    if (r < 0)
+        return r;
+    if (upload->filled >> 32 != (uint32_t)upload->header.id)
+        return 0; /* of an earlier request: it has not begun */
+    filled = (uint32_t)upload->filled;
+    if (filled < upload->position || filled - upload->position > upload->window ||
+        filled > upload->attributes.size)
+        return -EPROTO;
+    return (int64_t)(filled - upload->position);
+}
+
+static int write_drained(void *context)
+{
+    const struct upload *upload = context;
+    struct ring_page *page = upload->client->connection.ring.page;
+
+    atomic_store_explicit(&page->drained, RING_PROGRESS(upload->header.id, upload->position),
+                          memory_order_release);
+    return 0;
+}
+
+/* Tells the client that it may fill again what has been taken. */
+static int free_window(struct upload *upload)
+{
+    int r = guard_call(write_drained, upload);
+
+    upload->client->ring_used = upload->client->server->turn_started;
+    return r < 0 ? r : client_tell(upload->client);
+}
+
+bool upload_look(struct upload *upload)
+{
+    if (upload->is_queued || window_filled(upload) == 0)
+        return false;
+    set_queued(upload, true);
+    upload->client->progress = true;
+    return true;
+}
+
 /* The next bytes of the value, as far as they are there, in one piece: in the client's memory,
  * which may change. Returns how many; 0: the client has to do something first. */
 static int64_t next_bytes(struct upload *upload, uint8_t **ret_bytes)
 {
-    uint64_t left = upload->attributes.size - upload->position;
-    int r = bulk_part(&upload->client->bulk, upload->header.bulk_offset + upload->position, left,
-                      ret_bytes);
+    int64_t length = (int64_t)(upload->attributes.size - upload->position);
+    uint64_t offset = upload->position;
+    int r;
 
-    return r < 0 ? -EFAULT : (int64_t)left;
+    if (upload->window > 0) {
+        length = window_filled(upload);
+        offset %= upload->window;
+        if (length > (int64_t)(upload->window - offset))
+            length = (int64_t)(upload->window - offset);
+    }
+    if (length <= 0)
+        return length;
+    r = bulk_part(&upload->client->bulk, upload->header.bulk_offset + offset, (uint64_t)length,
+                  ret_bytes);
+    return r < 0 ? -EFAULT : length;
 }
 
 /* Copies what is there, up to a piece. Returns how much. */
@@ -147,7 +217,8 @@ static int64_t copy_piece(struct upload *upload)
     if (r < 0)
         return r;
     upload->position += (uint64_t)length;
-    return length;
+    r = upload->window > 0 ? free_window(upload) : 0;
+    return r < 0 ? r : length;
 }
 
 static int finish(struct upload *upload)
@@ -181,7 +252,7 @@ static int advance(struct upload *upload, uint64_t *cost)
         if (length < 0)
             return (int)length;
         set_queued(upload, length > 0);
-        *cost += (uint64_t)length;
+        *cost += length > PIECE_COST ? (uint64_t)length : PIECE_COST;
         if (upload->position < upload->attributes.size)
             return 0;
     }
@@ -222,9 +293,13 @@ static void upload_continue(struct upload *upload, uint64_t *cost)
         client_answer_error(client, &upload->header, r, "%s", strerror(-r));
         client->closing = true;
     }
-    if (r != 0 && !client->dead) {
+    if (client->dead)
+        return;
+    if (r != 0) {
         upload_cancel(upload);
         client_go_on(client);
+    } else if (upload_waits(upload)) {
+        client_flush(client); /* it is waited for */
     }
 }
 
