@@ -1,29 +1,16 @@
 /* memstore itself: as a program has it, and over its socket alone. */
-#include "client/memstore.h"
-
+#include "bench/client.h"
 #include "bench/process.h"
 #include "bench/run.h"
 #include "bench/subject.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TIMEOUT_MS 60000
-#define FILLERS 8
-
 static char socket_path[RUN_PATH];
-static struct memstore *opened; /* by the last open_first */
-
-/* For the library's calls: 0 or more is fine. */
-static int expect(int result, const char *call)
-{
-    if (result < 0)
-        run_fail("%s: %s", call, memstore_message());
-    return result;
-}
+static struct client *opened; /* by the last open_first */
 
 static pid_t start(void)
 {
@@ -37,34 +24,36 @@ static pid_t start(void)
     return process_serve(arguments, socket_path);
 }
 
-static struct memstore *open_store(enum memstore_reads reads, enum memstore_calls calls)
+static struct client *open_as_program(void)
 {
-    struct memstore_options options = {.size = sizeof(options),
-                                       .socket = socket_path,
-                                       .timeout_ms = TIMEOUT_MS,
-                                       .reads = reads,
-                                       .calls = calls};
-    struct memstore *store;
+    return client_open(socket_path, MEMSTORE_READS_DIRECT, MEMSTORE_CALLS_AUTO);
+}
 
-    expect(memstore_open(&options, &store), "memstore_open");
-    return store;
+static struct client *open_as_stranger(void)
+{
+    return client_open(socket_path, MEMSTORE_READS_SOCKET, MEMSTORE_CALLS_SOCKET);
 }
 
 static void *open_direct(bool writes)
 {
     (void)writes;
-    return open_store(MEMSTORE_READS_DIRECT, MEMSTORE_CALLS_AUTO);
+    return open_as_program();
 }
 
 static void *open_socket(bool writes)
 {
     (void)writes;
-    return open_store(MEMSTORE_READS_SOCKET, MEMSTORE_CALLS_SOCKET);
+    return open_as_stranger();
 }
 
 static void close_store(void *connection)
 {
-    memstore_close(connection);
+    client_close(connection);
+}
+
+static struct memstore *store_of(void *connection)
+{
+    return ((struct client *)connection)->store;
 }
 
 /* ---- reads ---- */
@@ -82,8 +71,9 @@ static void get(void *connection, const struct key *key, uint32_t size)
     const void *value;
     size_t actual;
 
-    expect(memstore_get(connection, key->bytes, KEY_BYTES, 0, MEMSTORE_TO_END, &object),
-           "memstore_get");
+    client_expect(
+        memstore_get(store_of(connection), key->bytes, KEY_BYTES, 0, MEMSTORE_TO_END, &object),
+        "memstore_get");
     value = memstore_object_value(object, &actual);
     see(value, actual, size);
     memstore_object_free(object);
@@ -95,7 +85,8 @@ static void view(void *connection, const struct key *key, uint32_t size)
     const void *value;
     size_t actual;
 
-    expect(memstore_view(connection, key->bytes, KEY_BYTES, &view), "memstore_view");
+    client_expect(memstore_view(store_of(connection), key->bytes, KEY_BYTES, &view),
+                  "memstore_view");
     value = memstore_view_value(view, &actual);
     see(value, actual, size);
     memstore_view_release(view);
@@ -104,7 +95,8 @@ static void view(void *connection, const struct key *key, uint32_t size)
 static void exists(void *connection, const struct key *key, uint32_t size)
 {
     (void)size;
-    if (expect(memstore_exists(connection, key->bytes, KEY_BYTES), "memstore_exists") != 1)
+    if (client_expect(memstore_exists(store_of(connection), key->bytes, KEY_BYTES),
+                      "memstore_exists") != 1)
         run_fail("memstore: an object is not there");
 }
 
@@ -112,7 +104,8 @@ static void info(void *connection, const struct key *key, uint32_t size)
 {
     struct memstore_object *object;
 
-    expect(memstore_info(connection, key->bytes, KEY_BYTES, &object), "memstore_info");
+    client_expect(memstore_info(store_of(connection), key->bytes, KEY_BYTES, &object),
+                  "memstore_info");
     if (memstore_object_size(object) != size)
         run_fail("memstore: an object's size is wrong");
     memstore_object_free(object);
@@ -129,7 +122,7 @@ static void list(void *connection, const struct key *key, uint32_t size)
     struct memstore_list *objects;
     const struct memstore_object *object;
 
-    expect(memstore_list(connection, "o", 1, &options, &objects), "memstore_list");
+    client_expect(memstore_list(store_of(connection), "o", 1, &options, &objects), "memstore_list");
     for (size_t i = 0; (object = memstore_list_at(objects, i)); i++) {
         if (memstore_object_size(object) != size)
             run_fail("memstore: a listed size is wrong");
@@ -143,14 +136,14 @@ static void list(void *connection, const struct key *key, uint32_t size)
 static void open_direct_first(void *connection, const struct key *key, uint32_t size)
 {
     (void)connection;
-    opened = open_store(MEMSTORE_READS_DIRECT, MEMSTORE_CALLS_AUTO);
+    opened = open_as_program();
     get(opened, key, size);
 }
 
 static void open_socket_first(void *connection, const struct key *key, uint32_t size)
 {
     (void)connection;
-    opened = open_store(MEMSTORE_READS_SOCKET, MEMSTORE_CALLS_SOCKET);
+    opened = open_as_stranger();
     get(opened, key, size);
 }
 
@@ -159,15 +152,14 @@ static void close_opened(void *connection, const struct key *key, uint32_t size)
     (void)connection;
     (void)key;
     (void)size;
-    memstore_close(opened);
+    client_close(opened);
 }
 
 /* ---- changes ---- */
 
 static void put(void *connection, const struct key *key, uint32_t size)
 {
-    expect(memstore_put(connection, key->bytes, KEY_BYTES, keys_value(), size, NULL, NULL),
-           "memstore_put");
+    client_put(connection, key, size);
 }
 
 static void copy(void *connection, const struct key *key, uint32_t size)
@@ -175,8 +167,9 @@ static void copy(void *connection, const struct key *key, uint32_t size)
     const struct key twin = key_twin(key);
 
     (void)size;
-    expect(memstore_copy(connection, key->bytes, KEY_BYTES, twin.bytes, KEY_BYTES, NULL),
-           "memstore_copy");
+    client_expect(
+        memstore_copy(store_of(connection), key->bytes, KEY_BYTES, twin.bytes, KEY_BYTES, NULL),
+        "memstore_copy");
 }
 
 static void move(void *connection, const struct key *key, uint32_t size)
@@ -184,60 +177,39 @@ static void move(void *connection, const struct key *key, uint32_t size)
     const struct key twin = key_twin(key);
 
     (void)size;
-    expect(memstore_move(connection, key->bytes, KEY_BYTES, twin.bytes, KEY_BYTES, NULL),
-           "memstore_move");
+    client_expect(
+        memstore_move(store_of(connection), key->bytes, KEY_BYTES, twin.bytes, KEY_BYTES, NULL),
+        "memstore_move");
 }
 
 /* The object is where the last move has left it, or was never moved. */
 static void move_back(void *connection, const struct key *key, uint32_t size)
 {
     const struct key twin = key_twin(key);
-    int r = memstore_move(connection, twin.bytes, KEY_BYTES, key->bytes, KEY_BYTES, NULL);
+    int r = memstore_move(store_of(connection), twin.bytes, KEY_BYTES, key->bytes, KEY_BYTES, NULL);
 
     (void)size;
     if (r != -ENOENT)
-        expect(r, "memstore_move");
+        client_expect(r, "memstore_move");
 }
 
 static void delete (void *connection, const struct key *key, uint32_t size)
 {
     (void)size;
-    expect(memstore_delete(connection, key->bytes, KEY_BYTES), "memstore_delete");
+    client_expect(memstore_delete(store_of(connection), key->bytes, KEY_BYTES), "memstore_delete");
 }
 
-/* ---- filling ---- */
-
-static void *fill_range(void *context)
+static void put_batch(void *connection, const struct key *key, uint32_t size)
 {
-    const struct objects *objects = context;
-    struct memstore *store = open_store(MEMSTORE_READS_SOCKET, MEMSTORE_CALLS_AUTO);
-
-    for (uint64_t i = objects->from; i < objects->to; i++) {
-        const struct key key = key_of_object(objects->set, i);
-
-        put(store, &key, objects->size);
-        run_check();
-    }
-    memstore_close(store);
-    return NULL;
+    client_put_batch(connection, key, size);
 }
 
-/* Several at once: the daemon then takes many puts at a time. */
 static void fill(const struct objects *objects)
 {
-    pthread_t threads[FILLERS];
-    struct objects shares[FILLERS];
-    uint64_t share = (objects->to - objects->from) / FILLERS;
+    struct client *client = client_open(socket_path, MEMSTORE_READS_AUTO, MEMSTORE_CALLS_AUTO);
 
-    for (unsigned i = 0; i < FILLERS; i++) {
-        shares[i] = *objects;
-        shares[i].from = objects->from + i * share;
-        shares[i].to = i + 1 == FILLERS ? objects->to : shares[i].from + share;
-        if (pthread_create(&threads[i], NULL, fill_range, &shares[i]) != 0)
-            run_fail("no thread could be started");
-    }
-    for (unsigned i = 0; i < FILLERS; i++)
-        pthread_join(threads[i], NULL);
+    client_fill(client, objects);
+    client_close(client);
 }
 
 const struct subject subject_memstore = {
@@ -256,7 +228,8 @@ const struct subject subject_memstore = {
               [CALL_PUT] = put,
               [CALL_COPY] = copy,
               [CALL_MOVE] = move,
-              [CALL_DELETE] = delete},
+              [CALL_DELETE] = delete,
+              [CALL_BATCH] = put_batch},
     .before = {[CALL_MOVE] = move_back, [CALL_DELETE] = put},
     .after = {[CALL_OPEN] = close_opened},
 };
@@ -276,7 +249,8 @@ const struct subject subject_socket = {
               [CALL_PUT] = put,
               [CALL_COPY] = copy,
               [CALL_MOVE] = move,
-              [CALL_DELETE] = delete},
+              [CALL_DELETE] = delete,
+              [CALL_BATCH] = put_batch},
     .before = {[CALL_MOVE] = move_back, [CALL_DELETE] = put},
     .after = {[CALL_OPEN] = close_opened},
 };
