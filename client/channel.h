@@ -8,6 +8,7 @@
 
 #include "bulk.h"
 #include "common/connection.h"
+#include "common/spin.h"
 #include "memstore.h"
 
 #include <stdbool.h>
@@ -46,7 +47,8 @@ struct channel {
     bool holds_bulk; /* it is in use, and must not be taken away */
     bool sent;       /* the daemon may have got some of the request under way */
     enum memstore_calls calls;
-    unsigned called;      /* requests on this connection, until it has a ring or is refused one */
+    unsigned called; /* requests on this connection, until it has a ring or is refused one */
+    struct spin spin;
     bool woke;            /* the daemon slept when it was last asked */
     uint32_t ring_before; /* where the ring stood before the request under way */
     uint64_t stream_id;   /* of the request whose value goes through the window (stream.h) */

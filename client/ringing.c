@@ -17,7 +17,6 @@
 #define SPIN 50000        /* nanoseconds to look before sleeping */
 #define SPIN_WOKEN 100000 /* the same where the daemon slept, and needs a moment to wake up */
 #define LOOKS 8           /* between two looks at the clock */
-#define ALONE 2000        /* nanoseconds of it before we offer the core to others */
 
 /* Nanoseconds of sleep after which we look whether the daemon is still there: it cannot wake us
  * when it has died. */
@@ -113,32 +112,44 @@ static bool has_cores(void)
     return count > 1;
 }
 
-/* Looks until it is there or it is time to sleep. An answer that takes longer than most may wait
- * for the very core that we look from. */
-static bool spin(struct channel *channel, bool (*is_there)(const struct channel *channel))
+/* Looks until it is there, it is time to sleep, or others need the core. */
+static bool look_for_a_while(struct channel *channel,
+                             bool (*is_there)(const struct channel *channel))
 {
     const struct ring_page *page = channel->connection.ring.page;
-    bool yields = atomic_load_explicit(&page->is_crowded, memory_order_relaxed);
-    const int64_t start = deadline_now();
-    const int64_t end = start + (channel->woke ? SPIN_WOKEN : SPIN);
-    int64_t now;
+    const bool yields = atomic_load_explicit(&page->is_crowded, memory_order_relaxed);
+    const int64_t end = deadline_now() + (channel->woke ? SPIN_WOKEN : SPIN);
+    int64_t before, now = end - SPIN;
 
-    channel->woke = false;
-    if (!has_cores())
-        return false;
     do {
-        for (int i = 0; i < LOOKS; i++) {
-            if (is_there(channel))
+        for (int i = yields ? LOOKS - 1 : 0; i < LOOKS; i++) {
+            if (is_there(channel)) {
+                spin_found(&channel->spin);
                 return true;
+            }
             if (yields)
-                sched_yield();
+                sched_yield(); /* the others may be those whom the daemon waits for, or it itself */
             else
                 ring_pause();
         }
+        before = now;
         now = deadline_now();
-        yields = yields || now > start + ALONE;
+        if (now > before + SPIN_LOST) {
+            spin_lost(&channel->spin);
+            return false;
+        }
     } while (now < end);
+    spin_vain(&channel->spin);
     return false;
+}
+
+static bool spin(struct channel *channel, bool (*is_there)(const struct channel *channel))
+{
+    bool found = is_there(channel) || (has_cores() && spin_wanted(&channel->spin) &&
+                                       look_for_a_while(channel, is_there));
+
+    channel->woke = false;
+    return found;
 }
 
 /* Whether the daemon is still there; it sends nothing over the socket any more. */

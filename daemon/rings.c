@@ -14,9 +14,7 @@
 
 #define POLL_EVERY 20 /* microseconds that sockets may wait while rings are looked at */
 #define SWEEP_EVERY 1000
-#define ALONE 1    /* microseconds of looking before we offer the core to others */
 #define QUIET 1000 /* microseconds without a request, and a ring is not looked at any more */
-#define VAIN_MAX 6
 
 void rings_init(struct rings *rings, uint64_t spin)
 {
@@ -202,47 +200,45 @@ static int poll_sockets(struct server *server, struct epoll_event *events, int m
     return epoll_wait(server->epoll_fd, events, max, 0);
 }
 
-/* Looks again and again. Returns 1 if a ring had something; otherwise as epoll_wait. */
-static bool spin(struct server *server, struct epoll_event *events, int max, int *ret_count)
+/* Looks again and again. Returns whether a ring or a socket had something; *ret_count: as
+ * epoll_wait. */
+static bool look_for_a_while(struct server *server, struct epoll_event *events, int max,
+                             int *ret_count)
 {
     struct rings *rings = &server->rings;
     const uint64_t start = server_now();
-    uint64_t now;
+    uint64_t before, now = start;
 
-    for (now = start; now < start + rings->spin; now = server_now()) {
+    do {
         if (look(server))
             return true;
         *ret_count = poll_sockets(server, events, max, now);
         if (*ret_count != 0)
             return true;
-        if (is_crowded(rings) || now > start + ALONE)
+        if (is_crowded(rings))
             sched_yield(); /* who waits for the core may have a request for us */
         else
             ring_pause();
-    }
+        before = now;
+        now = server_now();
+        if (now > before + SPIN_LOST / 1000) {
+            spin_lost(&rings->when);
+            return false;
+        }
+    } while (now < start + rings->spin);
+    spin_vain(&rings->when);
     return false;
 }
 
-/* The same where it pays. */
-static bool spin_if_it_pays(struct server *server, struct epoll_event *events, int max,
-                            int *ret_count)
+static bool spin(struct server *server, struct epoll_event *events, int max, int *ret_count)
 {
     struct rings *rings = &server->rings;
 
-    if (rings->spin == 0)
+    if (rings->spin == 0 || !spin_wanted(&rings->when) ||
+        !look_for_a_while(server, events, max, ret_count))
         return false;
-    if (rings->skip > 0) {
-        rings->skip--;
-        return false;
-    }
-    if (spin(server, events, max, ret_count)) {
-        rings->vain = 0;
-        return true;
-    }
-    rings->skip = (1U << rings->vain) - 1;
-    if (rings->vain < VAIN_MAX)
-        rings->vain++;
-    return false;
+    spin_found(&rings->when);
+    return true;
 }
 
 int rings_wait(struct server *server, struct epoll_event *events, int max, int timeout)
@@ -257,7 +253,7 @@ int rings_wait(struct server *server, struct epoll_event *events, int max, int t
         sweep(server, now);
         if (look(server) || timeout == 0)
             return poll_sockets(server, events, max, now);
-        if (spin_if_it_pays(server, events, max, &count))
+        if (spin(server, events, max, &count))
             return count;
         if (rest(server))
             return 0;

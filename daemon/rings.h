@@ -3,11 +3,13 @@
  *
  * A ring that was used of late is active: it is looked at in each turn, and when there is nothing
  * to do, again and again for a short while. Then we sleep, and clients have to wake us. A ring that
- * has been quiet for longer is left to sleep by itself. Looking pays only where the next request
- * comes soon: after looks in vain it is left out for more and more times.
+ * has been quiet for longer is left to sleep by itself. Where that does not
+ * pay, it is left out (spin.h).
  */
 #ifndef MEMSTORED_RINGS_H
 #define MEMSTORED_RINGS_H
+
+#include "spin.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -26,8 +28,7 @@ struct rings {
     uint64_t spin;   /* microseconds to look before sleeping; 0: sleep at once */
     uint64_t swept;  /* when quiet ones were last looked for */
     uint64_t polled; /* when the sockets were last looked at */
-    unsigned vain;   /* times in a row that looking was in vain, at most VAIN_MAX */
-    unsigned skip;   /* times to sleep without looking */
+    struct spin when;
 };
 
 void rings_init(struct rings *rings, uint64_t spin);
