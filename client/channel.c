@@ -44,6 +44,7 @@ void channel_close(struct channel *channel)
 {
     connection_finish(&channel->connection);
     channel->attached = false;
+    channel->holds_bulk = false; /* another connection's ring says nothing of that */
     channel->called = 0;
 }
 
@@ -51,7 +52,6 @@ void channel_reset(struct channel *channel)
 {
     channel_close(channel);
     bulk_finish(&channel->bulk);
-    channel->holds_bulk = false;
 }
 
 /* The message for an error that is not in an answer. Returns the error. */
@@ -356,7 +356,8 @@ static int channel_attempt(struct channel *channel, struct request *request, int
     if (r == 0)
         return 0;
     *ret_sent = channel_has_sent(channel);
-    if (*ret_sent && request_uses_bulk(request))
+    /* One that is still there may yet take what stands in the ring. */
+    if ((*ret_sent || r != -ECONNRESET) && request_uses_bulk(request))
         bulk_finish(&channel->bulk);
     return channel_fail(channel, r);
 }
