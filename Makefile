@@ -27,11 +27,11 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(LDFLAGS)
 
 COMMON := connection ring metadata size socket_path record entry
 DAEMON := main guard closer options lock_file data_folder memory listener \
-	server client request bulk upload rings idle direct pins listing \
-	store counters reserve objects blob garbage scan etag log
+	server client request batch bulk upload rings idle direct pins listing \
+	store counters reserve objects blob group garbage scan etag log
 CLIENT := handle turns channel connect await ringing stream memfd bulk fork environment direct \
 	message object put_head put get view key list pair writer reserve batch batch_answers pipeline \
-	url stats holders
+	atomic url stats holders
 CLI := main arguments help commands key text status input output progress transfer print json
 
 common_objects := $(COMMON:%=$(BUILD)/common/%.o)
@@ -46,8 +46,8 @@ test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
-TESTS := common connection store daemon protocol buffer upload hostile patience pins behaviour limit \
-	processes handle batch bulk upload writer reserve command direct view fork holders install systemd
+TESTS := common connection store daemon protocol buffer group upload hostile patience pins behaviour limit \
+	processes handle batch bulk writer reserve command direct view fork holders install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
 THRICE := behaviour limit processes handle batch bulk upload writer reserve command
 harness_objects := $(BUILD)/tests/harness.o
@@ -109,7 +109,7 @@ $(BUILD)/tests/test_common $(BUILD)/tests/test_connection: $(common_objects)
 $(BUILD)/tests/test_store: $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
 $(BUILD)/tests/test_store: packages_used = $(daemon_packages)
 $(BUILD)/tests/test_buffer $(BUILD)/tests/test_upload: packages_used = libxxhash
-raw_tests := protocol buffer upload hostile patience pins
+raw_tests := protocol buffer group upload hostile patience pins
 $(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o
 $(BUILD)/tests/test_command: packages_used = jansson
 

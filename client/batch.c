@@ -57,6 +57,7 @@ int memstore_batch_create(struct memstore *store, const struct memstore_batch_op
     if (!batch)
         return out_of_memory();
     batch->store = store;
+    batch->atomic = ours.atomic != 0;
     *ret_batch = batch;
     return 0;
 }
@@ -72,12 +73,14 @@ void batch_forget(struct memstore_batch *batch)
         step->answer = step->answer_length = 0;
     }
     batch->answers.length = 0;
+    batch->undone = false;
 }
 
 void memstore_batch_clear(struct memstore_batch *batch)
 {
     batch_forget(batch);
     batch->count = 0;
+    batch->volume = 0;
     batch->frames.length = 0;
 }
 
@@ -99,6 +102,22 @@ size_t memstore_batch_count(const struct memstore_batch *batch)
 
 /* ---- appending ---- */
 
+/* May the batch have one operation more, with so many bytes? */
+static int check_limits(const struct memstore_batch *batch, uint64_t more)
+{
+    if (!batch->atomic)
+        return 0;
+    if (batch->count == BATCH_COUNT_MAX)
+        return message_fail(-E2BIG, "an all-or-nothing batch has at most %d operations",
+                            BATCH_COUNT_MAX);
+    if (more > BATCH_BYTES_MAX - batch->volume)
+        return message_fail(-E2BIG,
+                            "an all-or-nothing batch has at most %u bytes of keys, attributes and "
+                            "values",
+                            (unsigned)BATCH_BYTES_MAX);
+    return 0;
+}
+
 /* Prepares a step whose frame has a body of that length, and finds the body's place. The step is in
  * the batch only after step_add. */
 static int step_prepare(struct memstore_batch *batch, enum operation operation, size_t body_length,
@@ -106,7 +125,10 @@ static int step_prepare(struct memstore_batch *batch, enum operation operation, 
 {
     struct frame_header header = {.length = (uint32_t)(sizeof(header) + body_length),
                                   .operation = (uint16_t)operation};
+    int r = check_limits(batch, header.length + value->length);
 
+    if (r < 0)
+        return r;
     if (steps_make_room(batch) < 0 || bytes_make_room(&batch->frames, header.length) < 0) {
         out_of_memory();
         return -ENOMEM;
@@ -125,6 +147,7 @@ static void step_add(struct memstore_batch *batch, size_t body_length)
     size_t length = sizeof(struct frame_header) + body_length;
 
     batch->frames.length += length;
+    batch->volume += length + batch->steps[batch->count].value.length;
     batch->count++;
 }
 
@@ -203,5 +226,5 @@ int memstore_batch_delete(struct memstore_batch *batch, const void *key, size_t 
 int memstore_batch_run(struct memstore_batch *batch)
 {
     batch_forget(batch);
-    return pipeline_run(batch);
+    return batch->atomic ? atomic_run(batch) : pipeline_run(batch);
 }

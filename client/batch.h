@@ -1,6 +1,6 @@
 /*
  * A batch: its operations, encoded as they will be sent (batch.c), and what came out
- * (batch_answers.c). pipeline.c runs it.
+ * (batch_answers.c). pipeline.c runs a plain one, atomic.c one that is all or nothing.
  */
 #ifndef MEMSTORE_BATCH_H
 #define MEMSTORE_BATCH_H
@@ -30,6 +30,7 @@ struct step {
     int status;        /* as memstore_batch_status tells it */
     size_t frame;      /* where its frame is */
     struct part value; /* of a put, if it is too large for the frame; the caller's */
+    uint64_t room;     /* that a get needs in the bulk buffer, in an atomic batch */
     size_t answer;     /* where the body of its answer is */
     size_t answer_length;
     struct memstore_object *object; /* NULL: not made yet */
@@ -37,9 +38,13 @@ struct step {
 
 struct memstore_batch {
     struct memstore *store;
+    bool atomic;
+    bool undone; /* an atomic one: nothing happened, because of */
+    size_t failed;
     struct step *steps;
     size_t count;
     size_t capacity; /* of steps */
+    uint64_t volume; /* bytes of frames and values */
     struct bytes frames;
     struct bytes answers;
 };
@@ -61,7 +66,15 @@ void batch_forget(struct memstore_batch *batch);
 /* Takes in the answer to a step. -EPROTO: it is not one; -ENOMEM, then the message is set. */
 int batch_take_answer(struct memstore_batch *batch, struct step *step, const struct answer *answer);
 
+/* Nothing happened, because of that step; or of all together, if it is the count. The text says
+ * why. Sets the message and returns the status. */
+int batch_undo(struct memstore_batch *batch, size_t failed, int status, const void *text,
+               size_t length);
+
 /* All steps in order, each for itself. As memstore_batch_run. */
 int pipeline_run(struct memstore_batch *batch);
+
+/* All of them, or none. */
+int atomic_run(struct memstore_batch *batch);
 
 #endif

@@ -57,19 +57,24 @@ static int find_object(const struct step *step, const struct frame *frame,
 }
 
 /* Keeps what an object will be made from if someone asks for it, or the words of an error. */
-static int keep_body(struct memstore_batch *batch, struct step *step, const struct frame *frame)
+static int keep(struct memstore_batch *batch, struct step *step, const void *body, size_t length)
 {
     struct bytes *answers = &batch->answers;
 
-    if (frame->body_length == 0)
+    if (length == 0)
         return 0;
-    if (bytes_make_room(answers, frame->body_length) < 0)
+    if (bytes_make_room(answers, length) < 0)
         return out_of_memory();
-    memcpy(answers->data + answers->length, frame->body, frame->body_length);
+    memcpy(answers->data + answers->length, body, length);
     step->answer = answers->length;
-    step->answer_length = frame->body_length;
-    answers->length += frame->body_length;
+    step->answer_length = length;
+    answers->length += length;
     return 0;
+}
+
+static int keep_body(struct memstore_batch *batch, struct step *step, const struct frame *frame)
+{
+    return keep(batch, step, frame->body, frame->body_length);
 }
 
 /* The bulk buffer will be used again, so this object is made at once. */
@@ -135,7 +140,7 @@ static const char *verb_of(enum operation operation)
     }
 }
 
-/* What keep_body kept, as a frame without a header. */
+/* What was kept, as a frame without a header. */
 static struct frame kept_body(const struct memstore_batch *batch, const struct step *step)
 {
     struct frame frame = {0};
@@ -155,6 +160,22 @@ static int step_explain(const struct memstore_batch *batch, const struct step *s
     answer.frame = kept_body(batch, step);
     step_frame_read(batch, step, &frame);
     return key_fail(&answer, verb_of(step->operation), frame.key, frame.key_length);
+}
+
+int batch_undo(struct memstore_batch *batch, size_t failed, int status, const void *text,
+               size_t length)
+{
+    struct step *step = failed < batch->count ? &batch->steps[failed] : NULL;
+    struct answer answer = {.frame = {.body = text, .body_length = length}, .status = status};
+
+    batch_forget(batch);
+    batch->undone = true;
+    batch->failed = failed;
+    if (!step)
+        return answer_fail(&answer, "cannot do the batch");
+    step->status = status;
+    keep(batch, step, text, length); /* without memory there are our own words */
+    return step_explain(batch, step);
 }
 
 int memstore_batch_status(struct memstore_batch *batch, size_t index)
@@ -199,6 +220,8 @@ size_t memstore_batch_failed(const struct memstore_batch *batch)
 {
     size_t i = 0;
 
+    if (batch->undone)
+        return batch->failed;
     while (i < batch->count && batch->steps[i].status >= 0)
         i++;
     return i;

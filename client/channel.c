@@ -319,6 +319,13 @@ static int channel_exchange(struct channel *channel, const struct request *reque
     return r;
 }
 
+/* Nothing is under way. */
+static void channel_mark(struct channel *channel)
+{
+    channel->sent = false;
+    channel->ring_before = channel->connection.ring.out.position;
+}
+
 /* Whether the daemon may have got some of the request under way. From the ring it takes a request
  * before it does anything with it. */
 bool channel_has_sent(const struct channel *channel)
@@ -350,8 +357,7 @@ static int channel_attempt(struct channel *channel, struct request *request, int
         return channel_fail(channel, r);
     if (r < 0)
         return channel_explain(channel, r);
-    channel->sent = false;
-    channel->ring_before = channel->connection.ring.out.position;
+    channel_mark(channel);
     r = channel_exchange(channel, request, deadline, ret_answer);
     if (r == 0)
         return 0;
@@ -410,9 +416,22 @@ int channel_begin(struct channel *channel, int64_t deadline)
     }
     if (r < 0)
         return channel_fail(channel, r);
-    channel->sent = false;
-    channel->ring_before = channel->connection.ring.out.position;
+    channel_mark(channel);
     return 0;
+}
+
+int channel_attach(struct channel *channel, int64_t deadline)
+{
+    int r = 0;
+
+    if (!channel->attached) {
+        r = channel_queue_attach(channel);
+        if (r == 0)
+            r = channel_await_attach(channel, channel->last_id, deadline);
+    }
+    if (r == 0)
+        channel_mark(channel);
+    return r;
 }
 
 void channel_end(struct channel *channel)

@@ -1,5 +1,5 @@
-/* What the files of a channel share: channel.c, connect.c, await.c; and pipeline.c, which has many
- * requests under way. */
+/* What the files of a channel share: channel.c, connect.c, await.c; and those that need more than
+ * calls: pipeline.c, atomic.c. */
 #ifndef MEMSTORE_CHANNEL_PRIVATE_H
 #define MEMSTORE_CHANNEL_PRIVATE_H
 
@@ -9,15 +9,19 @@
 struct expected {
     enum operation operation;
     uint64_t id;
-    bool fds;      /* descriptors come with it */
-    bool bulk;     /* it may use the bulk buffer, */
-    uint64_t room; /* bytes from its start */
+    bool fds;                       /* descriptors come with it */
+    bool bulk;                      /* it may use the bulk buffer, */
+    uint64_t room;                  /* bytes from its start */
+    const struct expected *instead; /* may come in its place; or NULL */
 };
 
 /* Has a connection, on which nothing is under way. */
 int channel_begin(struct channel *channel, int64_t deadline);
 
-/* Whether the daemon may have got some of what was queued since channel_begin. */
+/* Has the bulk buffer attached, which must be there. As channel_await. */
+int channel_attach(struct channel *channel, int64_t deadline);
+
+/* Whether the daemon may have got some of what was queued since channel_begin or channel_attach. */
 bool channel_has_sent(const struct channel *channel);
 
 /* Sends what waits, as far as that goes without waiting. Errors as of connection_send;

@@ -351,13 +351,16 @@ void memstore_cancel(struct memstore_reservation *reservation);
  * and done in the order in which they were appended, each with an answer of its own. A batch of
  * many small operations costs a fraction of as many calls.
  *
- * A batch is no more than its operations: each is atomic for itself, some may fail while others
- * happen, and other processes' changes may come in between.
+ * A plain batch is no more than its operations: each is atomic for itself, some may fail while
+ * others happen, and other processes' changes may come in between. One that is all or nothing
+ * (atomic) is one change: other processes see all of it or none, its reads are of one moment, the
+ * size limit is checked for the whole, and if one put or delete fails, nothing has happened.
  */
 
 /* How to make a batch; the rules for size and NULL are those of memstore_options. */
 struct memstore_batch_options {
     size_t size;
+    int atomic; /* not 0: all or nothing */
 };
 
 /*
@@ -369,9 +372,11 @@ int memstore_batch_create(struct memstore *store, const struct memstore_batch_op
 
 /*
  * Append an operation; nothing is sent yet. Key and options are copied; a value must stay as it is
- * until memstore_batch_run has returned.
- * Errors: -ENOMEM, and those of memstore_put for what can be seen before the store is asked:
- * -ENAMETOOLONG, -EFBIG, -E2BIG, -EINVAL. The batch is then as it was.
+ * until memstore_batch_run has returned. A batch that is all or nothing takes 1024 operations and
+ * 16 MiB of keys, attributes and values at most, and the values that it gets may have 4 MiB in all;
+ * a plain one is limited by memory only.
+ * Errors: -E2BIG (such a limit), -ENOMEM, and those of memstore_put for what can be seen before the
+ * store is asked: -ENAMETOOLONG, -EFBIG, -E2BIG, -EINVAL. The batch is then as it was.
  */
 int memstore_batch_put(struct memstore_batch *batch, const void *key, size_t key_length,
                        const void *value, size_t value_size,
@@ -382,14 +387,16 @@ int memstore_batch_delete(struct memstore_batch *batch, const void *key, size_t 
 
 /*
  * Does all operations in order. Returns 0 when each has its answer, which may be an error of its
- * own: see memstore_batch_failed.
+ * own: see memstore_batch_failed. For an all-or-nothing batch it returns the error of the operation
+ * that failed; then nothing has happened. A get or exists of a missing key does not fail a batch.
  *
  * The handle's deadline is that of each answer, not of the whole: a long batch that gets on does
- * not time out. After -ETIMEDOUT and -ECONNRESET it is open which of the operations without an
- * answer were done. A batch may be run again; it does everything anew.
+ * not time out. After -ETIMEDOUT and -ECONNRESET it is open which of the unanswered operations of a
+ * plain batch were done, and whether an all-or-nothing one was (as a whole). A batch may be run
+ * again; it does everything anew.
  *
- * While nothing is unanswered that comes before them, reads are direct where the handle's are; all
- * others ask the daemon, also where the handle may read directly only.
+ * While nothing is unanswered that comes before them, a plain batch's reads are direct where the
+ * handle's are; all others ask the daemon, also where the handle may read directly only.
  */
 int memstore_batch_run(struct memstore_batch *batch);
 
@@ -399,7 +406,8 @@ size_t memstore_batch_count(const struct memstore_batch *batch);
 /*
  * The answer to an operation of the last run: 0, for exists 1 or 0, or a negative errno, which
  * memstore_message then explains. -ECANCELED: it was not done, because the batch was not run, or
- * broke off before. -EINVAL: there is no such operation.
+ * broke off before, or another operation of an all-or-nothing batch failed. -EINVAL: there is no
+ * such operation.
  */
 int memstore_batch_status(struct memstore_batch *batch, size_t index);
 
@@ -410,7 +418,8 @@ int memstore_batch_status(struct memstore_batch *batch, size_t index);
  */
 const struct memstore_object *memstore_batch_object(struct memstore_batch *batch, size_t index);
 
-/* The first operation whose status is an error; the count if there is none. */
+/* The operation that undid an all-or-nothing batch, otherwise the first whose status is an error;
+ * the count if there is none, or if all of them together failed (-EDQUOT). */
 size_t memstore_batch_failed(const struct memstore_batch *batch);
 
 /* Takes all operations and answers out. Memory is kept for the next ones. */

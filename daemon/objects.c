@@ -88,6 +88,14 @@ int store_get(struct store *store, const struct store_key *key, struct record *r
 
 /* ---- changes ---- */
 
+/* Bytes of what the caller gives for an object, its key aside. */
+static uint64_t bytes_of(const struct record *record)
+{
+    size_t type_length = record->type_length == NO_CONTENT_TYPE ? 0 : record->type_length;
+
+    return type_length + record->metadata_length + record->size;
+}
+
 /* Pages that a new object takes besides its place in the tree. Its blob is still to be made. */
 static uint64_t object_pages(const struct store *store, const struct record *record)
 {
@@ -103,7 +111,7 @@ static int check_quota(const struct store *store, uint64_t old_size, uint64_t ne
 {
     uint64_t rest = store->totals.used - old_size;
 
-    if (store->limits.max_size == STORE_NO_LIMIT || new_size <= old_size)
+    if (store->limits.max_size == STORE_NO_LIMIT || new_size <= old_size || store->grouping)
         return 0;
     return rest > store->limits.max_size || new_size > store->limits.max_size - rest ? -EDQUOT : 0;
 }
@@ -179,7 +187,9 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
 
     if (r < 0)
         return r;
-    r = store_begin(store, object_pages(store, &record), false);
+    r = group_take(store, key->length + bytes_of(&record));
+    if (r == 0)
+        r = store_begin(store, object_pages(store, &record), false);
     if (r < 0)
         return r;
     r = take_value(store, &record, value);
@@ -210,7 +220,9 @@ static int delete_once(struct store *store, struct row_key *row)
         r = find_row(store, row, &old);
     if (r < 0)
         return r;
-    r = store_begin(store, 0, true);
+    r = group_take(store, 0);
+    if (r == 0)
+        r = store_begin(store, 0, true);
     if (r < 0)
         return r;
     store->totals.version++;

@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include "batch.h"
 #include "direct.h"
 #include "entry.h"
 #include "guard.h"
@@ -34,6 +35,7 @@ struct request {
     struct store *store;
     const struct frame_header *header;
     struct body body;
+    bool in_batch; /* one of its requests */
 };
 
 /* ---- answers ---- */
@@ -338,14 +340,12 @@ static int handle_ring(struct request *request)
     return 0;
 }
 
-/* Answers that move much come one at a time, between turns of the others, so that nobody waits for
+/* Requests that move much come one at a time, between turns of the others, so that nobody waits for
  * more than one of them. */
-static bool is_too_large_now(const struct request *request, uint64_t size)
+bool request_must_wait(struct client *client)
 {
-    struct server *server = request->client->server;
+    struct server *server = client->server;
 
-    if (size <= LARGE)
-        return false;
     server->large_done = server->large_allowed;
     return !server->large_allowed;
 }
@@ -386,7 +386,7 @@ static int take_window(struct request *request, uint32_t window, uint64_t *ret_s
     uint8_t *part;
     int r;
 
-    if (!(header->flags & FRAME_BULK) || request->body.left > 0 ||
+    if (!(header->flags & FRAME_BULK) || request->body.left > 0 || request->in_batch ||
         !request->client->connection.ring.page)
         return answer_malformed(request);
     if (header->bulk_length > VALUE_MAX)
@@ -447,7 +447,7 @@ static int handle_put(struct request *request)
         return r;
     if (fixed.key_length > KEY_MAX)
         return answer_key_too_long(request, fixed.key_length);
-    if (attributes.size > UPLOAD_MIN || fixed.window > 0) {
+    if ((attributes.size > UPLOAD_MIN && !request->in_batch) || fixed.window > 0) {
         r = upload_start(request->client, request->header, fixed.window, &key, &attributes);
         return r < 0 ? answer_failure(request, r, fixed.bucket) : 0;
     }
@@ -531,7 +531,7 @@ static int handle_get(struct request *request)
     length = record.size - fixed.offset;
     if (fixed.length < length)
         length = fixed.length;
-    if (is_too_large_now(request, length))
+    if (length > LARGE && !request->in_batch && request_must_wait(request->client))
         return -EINPROGRESS;
     return answer_value(request, &record, value + fixed.offset, length, room);
 }
@@ -718,56 +718,109 @@ static int handle_holders(struct request *request)
     return 0;
 }
 
+static int handle_batch(struct request *request)
+{
+    struct batch_request fixed;
+
+    if (!take(&request->body, &fixed, sizeof(fixed)) || fixed.reserved != 0 || fixed.count == 0 ||
+        request->body.left > 0)
+        return answer_malformed(request);
+    if (!(request->header->flags & FRAME_BULK))
+        return ANSWER_ERROR(request, -EPROTO, "the requests of a batch stand in the bulk buffer");
+    if (fixed.count > BATCH_COUNT_MAX || request->header->bulk_length > BATCH_BYTES_MAX)
+        return ANSWER_ERROR(request, -E2BIG, "a batch has at most %d requests and %u bytes",
+                            BATCH_COUNT_MAX, BATCH_BYTES_MAX);
+    return batch_handle(request->client, request->header, fixed.count);
+}
+
 /* ---- dispatch ---- */
 
 static const struct operation_row {
     int (*handle)(struct request *request);
     bool takes_bulk;
+    bool in_batch; /* a batch can have it */
 } operations[] = {
-    [OPERATION_HELLO] = {handle_hello, false},     [OPERATION_ATTACH] = {handle_attach, false},
-    [OPERATION_PUT] = {handle_put, true},          [OPERATION_GET] = {handle_get, true},
-    [OPERATION_EXISTS] = {handle_exists, false},   [OPERATION_DELETE] = {handle_delete, false},
-    [OPERATION_INFO] = {handle_info, false},       [OPERATION_LIST] = {handle_list, true},
-    [OPERATION_COPY] = {handle_copy, false},       [OPERATION_MOVE] = {handle_move, false},
-    [OPERATION_STATS] = {handle_stats, false},     [OPERATION_DIRECT] = {handle_direct, false},
-    [OPERATION_HOLDERS] = {handle_holders, false}, [OPERATION_RING] = {handle_ring, false},
+    [OPERATION_HELLO] = {handle_hello, false, false},
+    [OPERATION_ATTACH] = {handle_attach, false, false},
+    [OPERATION_PUT] = {handle_put, true, true},
+    [OPERATION_GET] = {handle_get, true, true},
+    [OPERATION_EXISTS] = {handle_exists, false, true},
+    [OPERATION_DELETE] = {handle_delete, false, true},
+    [OPERATION_INFO] = {handle_info, false, false},
+    [OPERATION_LIST] = {handle_list, true, false},
+    [OPERATION_COPY] = {handle_copy, false, false},
+    [OPERATION_MOVE] = {handle_move, false, false},
+    [OPERATION_STATS] = {handle_stats, false, false},
+    [OPERATION_DIRECT] = {handle_direct, false, false},
+    [OPERATION_HOLDERS] = {handle_holders, false, false},
+    [OPERATION_RING] = {handle_ring, false, false},
+    [OPERATION_BATCH] = {handle_batch, true, false},
 };
 
-/* Whether the header is one that a request of this operation can have. */
-static bool is_header_sound(const struct frame_header *header, bool takes_bulk)
+static const struct operation_row *find_operation(uint16_t operation)
 {
-    uint16_t known = FRAME_CHAINED | (takes_bulk ? FRAME_BULK : 0);
+    if (operation >= sizeof(operations) / sizeof(operations[0]) || !operations[operation].handle)
+        return NULL;
+    return &operations[operation];
+}
 
+/* Whether the header is one that a request of this operation can have. */
+static bool is_header_sound(const struct frame_header *header, uint16_t known)
+{
     if (header->flags & ~known || header->status != 0)
         return false;
     return (header->flags & FRAME_BULK) || (header->bulk_length == 0 && header->bulk_offset == 0);
 }
 
+static int answer_unsound(struct request *request)
+{
+    return ANSWER_ERROR(request, -EPROTO,
+                        "the frame header has flags, a status or bulk fields that operation %u "
+                        "does not have",
+                        (unsigned)request->header->operation);
+}
+
+static void request_init(struct request *request, struct client *client, const struct frame *frame)
+{
+    *request = (struct request){.client = client,
+                                .store = client->server->store,
+                                .header = &frame->header,
+                                .body = {.at = frame->body, .left = frame->body_length}};
+}
+
 int request_handle(struct client *client, const struct frame *frame)
 {
-    struct request request = {.client = client,
-                              .store = client->server->store,
-                              .header = &frame->header,
-                              .body = {.at = frame->body, .left = frame->body_length}};
     uint16_t operation = frame->header.operation;
-    const struct operation_row *row = NULL;
+    const struct operation_row *row = find_operation(operation);
+    struct request request;
 
-    if (operation < sizeof(operations) / sizeof(operations[0]) && operations[operation].handle)
-        row = &operations[operation];
+    request_init(&request, client, frame);
     if (!client->greeted && operation != OPERATION_HELLO) {
         client->closing = true;
         return ANSWER_ERROR(&request, -EPROTO, "the first frame must be HELLO");
     }
     if (!row)
         return ANSWER_ERROR(&request, -EOPNOTSUPP, "there is no operation %u", operation);
-    if (!is_header_sound(&frame->header, row->takes_bulk))
-        return ANSWER_ERROR(&request, -EPROTO,
-                            "the frame header has flags, a status or bulk fields that operation %u "
-                            "does not have",
-                            operation);
+    if (!is_header_sound(&frame->header, FRAME_CHAINED | (row->takes_bulk ? FRAME_BULK : 0)))
+        return answer_unsound(&request);
     if (!(frame->header.flags & FRAME_CHAINED))
         client->chain_broken = false;
     else if (client->chain_broken)
         return ANSWER_ERROR(&request, -ECANCELED, "an answer before this one did not fit");
+    return row->handle(&request);
+}
+
+int request_handle_in_batch(struct client *client, const struct frame *frame)
+{
+    const struct operation_row *row = find_operation(frame->header.operation);
+    struct request request;
+
+    request_init(&request, client, frame);
+    request.in_batch = true;
+    if (!row || !row->in_batch)
+        return ANSWER_ERROR(&request, -EPROTO, "operation %u cannot be in a batch",
+                            frame->header.operation);
+    if (!is_header_sound(&frame->header, row->takes_bulk ? FRAME_BULK : 0))
+        return answer_unsound(&request);
     return row->handle(&request);
 }

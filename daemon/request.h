@@ -5,6 +5,7 @@
 #include "client.h"
 #include "record.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -14,6 +15,13 @@
  * the client has to go.
  */
 int request_handle(struct client *client, const struct frame *frame);
+
+/* The same for one of a batch's requests: those that a batch can have, at once, whatever it moves.
+ */
+int request_handle_in_batch(struct client *client, const struct frame *frame);
+
+/* Whether a request that moves many bytes has to wait for its time: -EINPROGRESS, as above. */
+bool request_must_wait(struct client *client);
 
 /* Answers with the object's info. */
 void request_answer_info(struct client *client, const struct frame_header *request,

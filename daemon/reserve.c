@@ -255,6 +255,21 @@ int reserve_claim(struct store *store, uint64_t value_pages, bool frees)
     return reserve_claim_inside(store, value_pages, frees);
 }
 
+int reserve_claim_group(struct store *store, uint64_t most, uint64_t least, bool frees)
+{
+    struct reserve *reserve = &store->reserve;
+    int r = reserve_claim(store, most, frees);
+
+    /* What it needs at most is far from what it needs: with a fence it can try. */
+    if (r == -ENOSPC)
+        r = reserve_claim_inside(store, least, frees);
+    if (r == 0 && frees && reserve->fence && reserve->fence < reserve->pages)
+        r = reserve_set_fence(store, reserve->pages);
+    if (r == 0 && reserve->fence)
+        reserve->claimed = reserve->pages; /* nothing else fits this transaction */
+    return r;
+}
+
 bool reserve_is_worn(struct store *store)
 {
     return file_pages(store) > WORN / store->page_size;

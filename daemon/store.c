@@ -90,7 +90,7 @@ static int store_forget(struct store *store, int error)
 
 int store_drop(struct store *store, int error)
 {
-    bool alone = store->changes == 1;
+    bool alone = store->changes == 1 && !store->grouping;
     int r;
 
     if (store->change)
@@ -130,7 +130,7 @@ int store_begin(struct store *store, uint64_t value_pages, bool frees)
         return store->failed;
     if (store->changes >= CHANGES_MAX)
         return -EAGAIN;
-    r = reserve_claim(store, value_pages, frees);
+    r = store->grouping ? 0 : reserve_claim(store, value_pages, frees);
     if (r == 0)
         r = store_prepare(store);
     if (r == 0)

@@ -130,6 +130,28 @@ int store_move(struct store *store, const struct store_key *source, const struct
                struct record *ret_record);
 
 /*
+ * A group of changes: all of them happen, or none. Limits are checked for the whole, at its end:
+ * room that a later change frees counts for an earlier one. It needs a transaction of its own, and
+ * memory for all of it is claimed when it begins; no change in it answers -EAGAIN or -EBUSY. After
+ * any failure it must be aborted.
+ */
+struct store_group {
+    uint64_t changes; /* that it may have at most: puts and deletes */
+    uint64_t puts;    /* of these; with none, memory kept back from puts may be used */
+    uint64_t bytes;   /* of keys, attributes and values of the puts, at most */
+};
+
+/* -EAGAIN, -EBUSY, -ENOSPC; -EINPROGRESS: it takes a lot of memory, of which a part was taken: call
+ * it again, when others had their turn. */
+int store_group_begin(struct store *store, const struct store_group *group);
+
+/* Leaves the changes to the next commit. -EDQUOT: over max size, and not only as before. */
+int store_group_end(struct store *store);
+
+/* Nothing of it happened. Fails only if the store can't go on. */
+int store_group_abort(struct store *store);
+
+/*
  * Starts an empty store afresh, if it is worth it: its file has grown, and is full of free pages in
  * pieces, too small for a large value. The memory goes back. Readers of the old file must be told
  * to leave it. Returns 1 if it was done, 0 if there is nothing to do (objects, garbage, scans or

@@ -1,6 +1,6 @@
 /* What the files of the store share: store.c (environment, transactions, buckets), counters.c,
- * reserve.c (memory), objects.c (calls on objects), blob.c, garbage.c, scan.c. No other file
- * includes lmdb.h. */
+ * reserve.c (memory), objects.c (calls on objects), blob.c, group.c, garbage.c, scan.c. No other
+ * file includes lmdb.h. */
 #ifndef MEMSTORED_STORE_PRIVATE_H
 #define MEMSTORED_STORE_PRIVATE_H
 
@@ -98,6 +98,7 @@ struct store {
     MDB_txn *look;                /* a read transaction, kept to be renewed */
     bool looking;                 /* it is in use */
     bool defers;                  /* freed blobs go to the garbage first */
+    bool grouping;                /* the running transaction is a group's */
     struct garbage_key collected; /* the last row looked at; all 0: begin with the first */
     int failed;                   /* why the running transaction was dropped, or 0 */
 
@@ -112,6 +113,7 @@ struct store {
     uint64_t uploads_bytes;
     uint64_t changes; /* in the running transaction */
     uint64_t commits;
+    struct store_group group; /* what is left of the running one, if `grouping` */
     size_t scans;
     /* Clients may take all reader slots that are free; those of the daemon it has from the start.
      */
@@ -229,6 +231,12 @@ void uploads_forget(struct store *store, int error);
 /* Whether the blob is of one that is under way. */
 bool uploads_have(const struct store *store, uint64_t blob);
 
+/* group.c */
+
+/* Takes a change out of what the running group may have; does nothing without one. -EPROTO: it was
+ * to have less. */
+int group_take(struct store *store, uint64_t bytes);
+
 /* garbage.c */
 
 /* No object has the blob any more: frees it, at once or when no reader can be at it. */
@@ -248,6 +256,10 @@ bool reserve_is_worn(struct store *store);
 
 /* Makes sure that a change may add so many pages of values; as store_begin. */
 int reserve_claim(struct store *store, uint64_t value_pages, bool frees);
+
+/* The same for a whole transaction: `most` pages, or, if there is no more memory, with the free
+ * pages inside, which suffice for the values' `least`. */
+int reserve_claim_group(struct store *store, uint64_t most, uint64_t least, bool frees);
 
 /* Takes a part of the memory that so many pages of values need, if it is much: it takes time.
  * Returns whether there is more to take; the claim does the rest. */

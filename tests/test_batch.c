@@ -20,29 +20,47 @@ static struct memstore_batch *batch;
 static char *bytes; /* some MiB of them */
 #define BYTES (20 * MIB)
 
-static void make_batch(void)
+static void make_batch(int atomic)
 {
-    ck_assert_msg(memstore_batch_create(store, NULL, &batch) == 0, "%s", memstore_message());
+    struct memstore_batch_options options = {.size = sizeof(options), .atomic = atomic};
+    int r = memstore_batch_create(store, atomic ? &options : NULL, &batch);
+
+    ck_assert_msg(r == 0, "%s", memstore_message());
 }
 
-static void start(const char *max_size)
+static void start(int atomic, const char *const *arguments)
 {
     harness_setup();
-    server = max_size ? harness_start("--max-size", max_size) : harness_start(NULL);
+    server = harness_start_list(arguments);
     store = harness_open(server);
     bytes = malloc(BYTES);
     harness_fill(bytes, BYTES, 1);
-    make_batch();
+    make_batch(atomic);
 }
 
 static void setup(void)
 {
-    start(NULL);
+    start(0, HARNESS_LIST(NULL));
 }
 
 static void setup_small(void)
 {
-    start("100");
+    start(0, HARNESS_LIST("--max-size", "100"));
+}
+
+static void setup_atomic(void)
+{
+    start(1, HARNESS_LIST(NULL));
+}
+
+static void setup_atomic_small(void)
+{
+    start(1, HARNESS_LIST("--max-size", "100"));
+}
+
+static void setup_atomic_tight(void)
+{
+    start(1, HARNESS_LIST("--max-size", "none", "--max-memory", "20M"));
 }
 
 static void teardown(void)
@@ -438,7 +456,7 @@ START_TEST(what_has_no_answer_in_time_is_open)
     memstore_batch_destroy(batch);
     memstore_close(store);
     ok(memstore_open(&options, &store));
-    make_batch();
+    make_batch(0);
     add_text("a", "1");
     run();
     memstore_batch_clear(batch);
@@ -570,11 +588,451 @@ START_TEST(processes_run_batches_on_an_inherited_handle)
 }
 END_TEST
 
+/* ---- all or nothing ---- */
+
+START_TEST(all_of_it_is_done_in_order)
+{
+    harness_put(store, "old", "value");
+    add_exists("a");
+    add_text("a", "1");
+    add_get("a");
+    add_text("a", "22");
+    add_get("a");
+    add_delete("old");
+    add_exists("a");
+    add_exists("old");
+    add_get("old");
+    add_text("empty", "");
+    add_get("empty");
+    run();
+    expect_status(0, 0);
+    expect_text(2, "1");
+    expect_text(4, "22");
+    expect_status(5, 0);
+    expect_status(6, 1);
+    expect_status(7, 0);
+    expect_status(8, -ENOENT); /* which does not fail the others */
+    expect_text(10, "");
+    ck_assert_uint_eq(memstore_batch_failed(batch), 8);
+    ck_assert_uint_gt(memstore_object_version(memstore_batch_object(batch, 9)),
+                      memstore_object_version(memstore_batch_object(batch, 3)));
+    harness_expect(store, "a", "22");
+    ck_assert_int_eq(memstore_exists(store, "old", 3), 0);
+    ck_assert_uint_eq(harness_stats(store).objects, 2);
+}
+END_TEST
+
+START_TEST(one_that_fails_undoes_all)
+{
+    struct memstore_stats before, after;
+
+    harness_put(store, "a", "old");
+    ok(memstore_put(store, "large", 5, bytes, 2 * MIB, NULL, NULL));
+    before = harness_stats(store);
+    add_text("a", "new");
+    add_put("b", bytes, 300 * KIB);
+    add_delete("large");
+    add_get("a");
+    add_delete("missing");
+    add_text("c", "new");
+    ck_assert_int_eq(memstore_batch_run(batch), -ENOENT);
+    ck_assert_msg(strstr(memstore_message(), "\"missing\""), "%s", memstore_message());
+    ck_assert_uint_eq(memstore_batch_failed(batch), 4);
+    for (size_t i = 0; i < 6; i++)
+        expect_status(i, i == 4 ? -ENOENT : -ECANCELED);
+    ck_assert_ptr_null(memstore_batch_object(batch, 0));
+    ck_assert_ptr_null(memstore_batch_object(batch, 3));
+    after = harness_stats(store);
+    ck_assert_uint_eq(after.version, before.version);
+    ck_assert_uint_eq(after.objects, before.objects);
+    ck_assert_uint_eq(after.used, before.used);
+    harness_expect(store, "a", "old");
+    ck_assert_int_eq(memstore_exists(store, "large", 5), 1);
+    ck_assert_int_eq(memstore_exists(store, "b", 1), 0);
+    harness_put(store, "missing", "not any more");
+    run();
+    harness_expect(store, "a", "new");
+    harness_expect(store, "c", "new");
+    ck_assert_uint_eq(harness_stats(store).used, 6 + 300 * KIB);
+}
+END_TEST
+
+START_TEST(the_quota_is_that_of_the_whole)
+{
+    ok(memstore_put(store, "a", 1, bytes, 60, NULL, NULL));
+    add_put("b", bytes, 60);
+    add_put("c", bytes, 40);
+    add_delete("a");
+    run();
+    ck_assert_uint_eq(harness_stats(store).used, 100);
+    memstore_batch_clear(batch);
+    add_put("c", bytes, 39);
+    add_put("d", bytes, 2);
+    ck_assert_int_eq(memstore_batch_run(batch), -EDQUOT);
+    ck_assert_msg(strstr(memstore_message(), "Max size 100 would be exceeded"), "%s",
+                  memstore_message());
+    ck_assert_uint_eq(memstore_batch_failed(batch), 2); /* no single one */
+    expect_status(0, -ECANCELED);
+    expect_status(1, -ECANCELED);
+    ck_assert_uint_eq(harness_stats(store).used, 100);
+    ck_assert_uint_eq(harness_stats(store).objects, 2);
+    ck_assert_uint_ge(harness_stats(store).refused, 1);
+    memstore_batch_clear(batch);
+    add_put("d", bytes, 1000);
+    add_delete("d");
+    run();
+    ck_assert_uint_eq(harness_stats(store).used, 100);
+}
+END_TEST
+
+START_TEST(large_values_come_and_go)
+{
+    static const size_t sizes[] = {0,     1,     2047,      2048,    INLINE_MAX, INLINE_MAX + 1,
+                                   60000, 70000, 256 * KIB, MIB + 1, 2 * MIB};
+    const size_t count = sizeof(sizes) / sizeof(sizes[0]);
+    char key[16];
+
+    for (size_t i = 0; i < count; i++) {
+        snprintf(key, sizeof(key), "k%zu", i);
+        add_put(key, bytes + i, sizes[i]);
+        add_get(key);
+    }
+    run();
+    for (size_t i = 0; i < count; i++)
+        expect_value(2 * i + 1, bytes + i, sizes[i]);
+    memstore_batch_clear(batch);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(key, sizeof(key), "k%zu", i);
+        add_get(key);
+        add_delete(key);
+        add_exists(key);
+    }
+    run();
+    for (size_t i = 0; i < count; i++) {
+        expect_value(3 * i, bytes + i, sizes[i]);
+        expect_status(3 * i + 2, 0);
+    }
+    ck_assert_uint_eq(harness_stats(store).used, 0);
+}
+END_TEST
+
+START_TEST(answers_have_a_limit)
+{
+    ok(memstore_put(store, "a", 1, bytes, 3 * MIB, NULL, NULL));
+    ok(memstore_put(store, "b", 1, bytes, 5 * MIB, NULL, NULL));
+    add_delete("b");
+    add_get("a");
+    add_get("a");
+    ck_assert_int_eq(memstore_batch_run(batch), -E2BIG);
+    ck_assert_uint_eq(memstore_batch_failed(batch), 2);
+    memstore_batch_clear(batch);
+    add_delete("a");
+    add_get("b");
+    ck_assert_int_eq(memstore_batch_run(batch), -E2BIG);
+    ck_assert_uint_eq(memstore_batch_failed(batch), 1);
+    ck_assert_msg(strstr(memstore_message(), "\"b\""), "%s", memstore_message());
+    ck_assert_uint_eq(harness_stats(store).objects, 2);
+    memstore_batch_clear(batch);
+    for (int i = 0; i < 60; i++)
+        ok(memstore_put(store, &"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[i],
+                        1, bytes, 60000, NULL, NULL));
+    for (int i = 0; i < 60; i++)
+        ok(memstore_batch_get(
+            batch, &"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[i], 1));
+    run();
+    for (size_t i = 0; i < 60; i++)
+        expect_value(i, bytes, 60000);
+}
+END_TEST
+
+START_TEST(a_batch_has_limits)
+{
+    size_t size = BATCH_BYTES_MAX - 200; /* the frame and the key of the put count too */
+
+    for (int i = 0; i < BATCH_COUNT_MAX; i++)
+        add_text("a", "1");
+    ck_assert_int_eq(memstore_batch_exists(batch, "a", 1), -E2BIG);
+    ck_assert_uint_eq(memstore_batch_count(batch), BATCH_COUNT_MAX);
+    run();
+    memstore_batch_clear(batch);
+    add_put("a", bytes, size);
+    ck_assert_int_eq(memstore_batch_put(batch, "b", 1, bytes, 200, NULL), -E2BIG);
+    ck_assert_msg(strstr(memstore_message(), "16777216"), "%s", memstore_message());
+    add_exists("a");
+    run();
+    expect_status(1, 1);
+    memstore_batch_clear(batch);
+    add_put("k", bytes, size);
+    run();
+    ck_assert_uint_eq(harness_stats(store).used, 2 * size);
+}
+END_TEST
+
+START_TEST(many_small_ones_are_one_change)
+{
+    uint64_t commits = harness_stats(store).commits;
+
+    for (size_t size = 0; size < 3000; size += 100) {
+        memstore_batch_clear(batch);
+        add_many_puts(BATCH_COUNT_MAX / 2, size);
+        add_many_gets(BATCH_COUNT_MAX / 2);
+        run();
+        for (size_t i = 0; i < BATCH_COUNT_MAX / 2; i++)
+            expect_value(BATCH_COUNT_MAX / 2 + i, bytes + i, size);
+    }
+    ck_assert_uint_eq(harness_stats(store).objects, BATCH_COUNT_MAX / 2);
+    ck_assert_uint_lt(harness_stats(store).commits, commits + 100);
+}
+END_TEST
+
+START_TEST(without_memory_nothing_is_done)
+{
+    uint64_t used;
+    char key[16];
+    int i;
+
+    harness_put(store, "a", "old");
+    ok(memstore_put(store, "large", 5, bytes, 6 * MIB, NULL, NULL));
+    add_text("a", "new");
+    add_put("b", bytes, 8 * MIB);
+    add_put("c", bytes, 7 * MIB);
+    ck_assert_int_eq(memstore_batch_run(batch), -ENOSPC);
+    ck_assert_msg(strstr(memstore_message(), "max memory"), "%s", memstore_message());
+    harness_expect(store, "a", "old");
+    ck_assert_int_eq(memstore_exists(store, "b", 1), 0);
+    /* Small ones fit until there is really no room, however many are in a batch. */
+    for (i = 0; i < 10000; i++) {
+        memstore_batch_clear(batch);
+        for (int j = 0; j < 500; j++) {
+            snprintf(key, sizeof(key), "%d %d", i, j);
+            add_put(key, bytes, 100);
+        }
+        used = harness_stats(store).used;
+        if (memstore_batch_run(batch) < 0)
+            break;
+    }
+    ck_assert_int_lt(memstore_batch_run(batch), 0);
+    ck_assert_int_gt(i, 30);
+    ck_assert_uint_eq(harness_stats(store).used, used);
+    /* Deletes do, and give the room back. */
+    memstore_batch_clear(batch);
+    add_delete("large");
+    for (int j = 0; j < 500; j++) {
+        snprintf(key, sizeof(key), "%d %d", i - 1, j);
+        add_delete(key);
+    }
+    run();
+    memstore_batch_clear(batch);
+    add_put("b", bytes, 4 * MIB);
+    run();
+}
+END_TEST
+
+START_TEST(an_empty_batch_is_nothing)
+{
+    run();
+    ck_assert_uint_eq(memstore_batch_failed(batch), 0);
+    add_text("a", "1");
+    run();
+    run();
+    memstore_batch_clear(batch);
+    run();
+    harness_expect(store, "a", "1");
+}
+END_TEST
+
+START_TEST(a_whole_batch_goes_over_a_new_connection_if_the_old_one_is_dead)
+{
+    add_put("a", bytes, 100 * KIB);
+    run();
+    restart();
+    memstore_batch_clear(batch);
+    add_text("b", "2");
+    add_get("a");
+    run();
+    expect_value(1, bytes, 100 * KIB);
+    restart();
+    run();
+    expect_value(1, bytes, 100 * KIB);
+    harness_kill(server);
+    ck_assert_int_lt(memstore_batch_run(batch), 0);
+    expect_status(0, -ECANCELED);
+}
+END_TEST
+
+START_TEST(a_whole_batch_without_an_answer_in_time_is_open)
+{
+    struct memstore_options options = {
+        .size = sizeof(options), .socket = server->socket, .timeout_ms = 200};
+    memstore_batch_destroy(batch);
+    memstore_close(store);
+    ok(memstore_open(&options, &store));
+    make_batch(1);
+    add_text("a", "1");
+    add_put("b", bytes, 100 * KIB);
+    run();
+    ck_assert_int_eq(kill(server->pid, SIGSTOP), 0);
+    ck_assert_int_eq(memstore_batch_run(batch), -ETIMEDOUT);
+    ck_assert_int_eq(kill(server->pid, SIGCONT), 0);
+    expect_status(0, -ETIMEDOUT);
+    expect_status(1, -ETIMEDOUT);
+    harness_may_ask();
+    memstore_batch_clear(batch);
+    add_text("a", "2");
+    add_put("b", bytes + 1, 100 * KIB);
+    add_get("b");
+    run();
+    expect_value(2, bytes + 1, 100 * KIB);
+    harness_expect(store, "a", "2");
+}
+END_TEST
+
+/* ---- nobody sees half ---- */
+
+#define FAMILY 8
+
+/* All of a family's objects have the same size, always. */
+static void add_family(size_t size)
+{
+    char key[16];
+
+    for (int i = 0; i < FAMILY; i++) {
+        snprintf(key, sizeof(key), "family %d", i);
+        add_put(key, bytes, size);
+    }
+}
+
+/* A child that changes the family without end, the sizes from 1 to 20000. */
+static int change_family(int index, void *argument)
+{
+    struct memstore_batch_options options = {.size = sizeof(options), .atomic = 1};
+    int r = memstore_batch_create(store, &options, &batch);
+
+    (void)argument;
+    for (size_t i = (size_t)index; r == 0; i += 7919) {
+        memstore_batch_clear(batch);
+        if (i % 3 == 0)
+            for (int j = 0; j < FAMILY; j++) {
+                char key[16];
+
+                snprintf(key, sizeof(key), "family %d", j);
+                add_delete(key);
+            }
+        add_family(1 + i % 20000);
+        r = memstore_batch_run(batch);
+    }
+    return r == -ECONNRESET || r == -ECONNREFUSED || r == -ENOENT ? 0 : 1;
+}
+
+static void expect_family_is_one(const struct memstore_list *list)
+{
+    ck_assert_uint_eq(memstore_list_count(list), FAMILY);
+    for (size_t i = 1; i < FAMILY; i++)
+        ck_assert_uint_eq(memstore_object_size(memstore_list_at(list, i)),
+                          memstore_object_size(memstore_list_at(list, 0)));
+}
+
+static void expect_family(void)
+{
+    struct memstore_list *list;
+
+    ok(memstore_list(store, "family", 6, NULL, &list));
+    expect_family_is_one(list);
+    memstore_list_free(list);
+}
+
+static int watch_family(int index, void *argument)
+{
+    struct memstore_batch_options options = {.size = sizeof(options), .atomic = 1};
+
+    (void)argument;
+    ok(memstore_batch_create(store, &options, &batch));
+    for (int i = 0; i < FAMILY; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "family %d", i);
+        add_get(key);
+    }
+    for (int round = 0; round < 300; round++) {
+        if (index == 0) {
+            expect_family();
+            continue;
+        }
+        run();
+        for (size_t i = 1; i < FAMILY; i++)
+            ck_assert_uint_eq(memstore_object_size(memstore_batch_object(batch, i)),
+                              memstore_object_size(memstore_batch_object(batch, 0)));
+    }
+    return 0;
+}
+
+static void end_child(pid_t pid)
+{
+    int status;
+
+    kill(pid, SIGKILL);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(WIFSIGNALED(status) || WEXITSTATUS(status) == 0, "a child failed");
+}
+
+START_TEST(others_see_all_or_nothing)
+{
+    pid_t writers[2];
+
+    add_family(1);
+    run();
+    for (int i = 0; i < 2; i++)
+        writers[i] = harness_fork(change_family, i, NULL);
+    harness_processes(2, watch_family, NULL);
+    for (int i = 0; i < 2; i++)
+        end_child(writers[i]);
+    expect_family();
+}
+END_TEST
+
+START_TEST(a_killed_client_leaves_all_or_nothing)
+{
+    add_family(1);
+    run();
+    for (int i = 0; i < 20; i++) {
+        pid_t pid = harness_fork(change_family, i, NULL);
+        uint64_t before = harness_stats(store).version;
+
+        while (harness_stats(store).version < before + 20)
+            usleep(100);
+        usleep((useconds_t)(i * 37));
+        end_child(pid);
+        expect_family();
+    }
+}
+END_TEST
+
+START_TEST(a_killed_daemon_leaves_all_or_nothing)
+{
+    add_family(1);
+    run();
+    for (int i = 0; i < 5; i++) {
+        pid_t pid = harness_fork(change_family, i, NULL);
+        uint64_t before = harness_stats(store).version;
+
+        while (harness_stats(store).version < before + 200)
+            usleep(100);
+        harness_kill(server);
+        end_child(pid);
+        server = harness_start(NULL);
+        expect_family();
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("batch");
     TCase *plain = tcase_create("plain");
     TCase *small = tcase_create("small");
+    TCase *atomic = tcase_create("atomic");
+    TCase *atomic_small = tcase_create("atomic, small");
+    TCase *atomic_tight = tcase_create("atomic, tight");
 
     tcase_add_checked_fixture(plain, setup, teardown);
     tcase_add_test(plain, operations_are_done_in_order);
@@ -599,5 +1057,27 @@ int main(void)
     tcase_add_test(small, each_operation_has_a_quota_of_its_own);
     suite_add_tcase(suite, plain);
     suite_add_tcase(suite, small);
+    tcase_add_checked_fixture(atomic, setup_atomic, teardown);
+    tcase_add_test(atomic, all_of_it_is_done_in_order);
+    tcase_add_test(atomic, one_that_fails_undoes_all);
+    tcase_add_test(atomic, large_values_come_and_go);
+    tcase_add_test(atomic, answers_have_a_limit);
+    tcase_add_test(atomic, a_batch_has_limits);
+    tcase_add_test(atomic, many_small_ones_are_one_change);
+    tcase_add_test(atomic, an_empty_batch_is_nothing);
+    tcase_add_test(atomic, a_whole_batch_goes_over_a_new_connection_if_the_old_one_is_dead);
+    tcase_add_test(atomic, a_whole_batch_without_an_answer_in_time_is_open);
+    tcase_add_test(atomic, others_see_all_or_nothing);
+    tcase_add_test(atomic, a_killed_client_leaves_all_or_nothing);
+    tcase_add_test(atomic, a_killed_daemon_leaves_all_or_nothing);
+    tcase_set_timeout(atomic, 60);
+    suite_add_tcase(suite, atomic);
+    tcase_add_checked_fixture(atomic_small, setup_atomic_small, teardown);
+    tcase_add_test(atomic_small, the_quota_is_that_of_the_whole);
+    suite_add_tcase(suite, atomic_small);
+    tcase_add_checked_fixture(atomic_tight, setup_atomic_tight, teardown);
+    tcase_add_test(atomic_tight, without_memory_nothing_is_done);
+    tcase_set_timeout(atomic_tight, 60);
+    suite_add_tcase(suite, atomic_tight);
     return harness_main(suite);
 }

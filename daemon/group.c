@@ -1,0 +1,103 @@
+/*
+ * Groups: changes that happen together or not at all. LMDB has no transactions inside others where
+ * it writes through its map, so a group has one to itself until its end, and what fails in the
+ * middle drops all of it.
+ */
+#include "store_private.h"
+
+#include <errno.h>
+
+/* Pages that one change may add at most where others have copied the paths: by splits of a leaf and
+ * its branch in the objects, and of a leaf in another tree. */
+#define SPLIT_PAGES 3
+
+/* Objects of so many bytes may have pages of their own. */
+#define PAGES_MIN 1024
+
+static uint64_t min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Pages of the trees that so many changes copy at most: each its path, and what stands beside it. A
+ * page is copied once. */
+static int count_copies(struct store *store, uint64_t changes, uint64_t *ret_pages)
+{
+    const MDB_dbi trees[] = {store->objects, store->blobs, store->refs, store->garbage};
+    uint64_t pages = 0;
+    MDB_stat stat;
+    MDB_txn *txn;
+    int r = store_reader(store, &txn);
+
+    for (size_t i = 0; r == 0 && i < sizeof(trees) / sizeof(trees[0]); i++) {
+        r = store_error(mdb_stat(txn, trees[i], &stat));
+        if (r == 0)
+            pages += min(stat.ms_branch_pages + stat.ms_leaf_pages, changes * 2 * stat.ms_depth);
+    }
+    *ret_pages = pages;
+    return r;
+}
+
+/* Claims the memory for all of it. */
+static int claim(struct store *store, const struct store_group *group)
+{
+    uint64_t values =
+        group->bytes / store->page_size + min(2 * group->changes, 2 * (group->bytes / PAGES_MIN));
+    uint64_t copies, most;
+    int r = count_copies(store, group->changes, &copies);
+
+    if (r < 0)
+        return r;
+    most = copies + SPLIT_PAGES * group->changes + values;
+    if (reserve_approach(store, most))
+        return -EINPROGRESS;
+    return reserve_claim_group(store, most, values, group->puts == 0);
+}
+
+int store_group_begin(struct store *store, const struct store_group *group)
+{
+    int r = 0;
+
+    if (store->failed || store->changes > 0)
+        return -EAGAIN;
+    if (group->changes > 0)
+        r = claim(store, group);
+    if (r < 0)
+        return r;
+    store->group = *group;
+    store->grouping = true;
+    return 0;
+}
+
+int group_take(struct store *store, uint64_t bytes)
+{
+    if (!store->grouping)
+        return 0;
+    if (store->group.changes == 0 || bytes > store->group.bytes)
+        return -EPROTO;
+    store->group.changes--;
+    store->group.bytes -= bytes;
+    return 0;
+}
+
+int store_group_end(struct store *store)
+{
+    uint64_t used = store->totals.used;
+
+    if (store->failed)
+        return store->failed;
+    if (used > store->limits.max_size && used > store->committed.used)
+        return -EDQUOT;
+    store->grouping = false;
+    return 0;
+}
+
+int store_group_abort(struct store *store)
+{
+    int r = store->changes > 0 ? store_drop(store, 0) : 0;
+
+    store_unprepare(store);
+    store->grouping = false;
+    store->failed = 0;
+    return r;
+}
