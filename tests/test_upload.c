@@ -261,9 +261,11 @@ START_TEST(requests_behind_an_upload_wait_for_it)
     uploader = uploader_open(LARGE, 1);
     body = body_key("k");
     info = raw_header(OPERATION_INFO, body.length);
+    stop_daemon();
     uploader_send(&uploader, "k");
     ck_assert(raw_send_frame(uploader.fd, &info, &body));
     ck_assert_int_eq(shutdown(uploader.fd, SHUT_WR), 0);
+    continue_daemon();
     uploader_expect(&uploader, 0);
     raw_expect_answer(uploader.fd, &info, 0);
     memcpy(&answer, raw_answer.body, sizeof(answer));
