@@ -14,9 +14,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Between two looks at garbage that nobody gives up, microseconds. */
+/* Until new garbage is looked at, and between two looks at what nobody gives up, microseconds. So
+ * many bytes are not waited with. */
 #define COLLECT_DELAY_MIN 1000
 #define COLLECT_DELAY_MAX 256000
+#define COLLECT_BYTES (1U << 20)
+
+/* Pin tables that are read for one look in about the time that the rest of it takes: with more of
+ * them, looks are rarer. */
+#define TABLES_IN_LOOK 16
 
 /* A process that dies closes its socket before or after its locks. So look for dead readers when
  * the socket closes, and again after these times, microseconds. */
@@ -62,8 +68,10 @@ static void inherit_one(struct direct *direct, const char *name)
         direct->last_number = number;
     if (pins_inherit(&inherited->pins, direct->folder_fd, name) < 0)
         free(inherited);
-    else
+    else {
         TAILQ_INSERT_TAIL(&direct->inherited, inherited, entry);
+        direct->tables++;
+    }
 }
 
 static int inherit_all(struct direct *direct, const char *folder)
@@ -138,6 +146,7 @@ int direct_init(struct server *server, const char *folder, const char *socket,
 static void forget_inherited(struct direct *direct, struct inherited_pins *inherited)
 {
     TAILQ_REMOVE(&direct->inherited, inherited, entry);
+    direct->tables--;
     pins_remove(&inherited->pins, direct->folder_fd);
     free(inherited);
 }
@@ -213,6 +222,7 @@ int direct_admit(struct client *client)
     if (r < 0)
         return r;
     TAILQ_INSERT_TAIL(&direct->readers, client, direct);
+    direct->tables++;
     update_deferral(client->server);
     return 0;
 }
@@ -227,6 +237,7 @@ void direct_leave(struct client *client)
         end_pins(client->server, &client->pins);
     pins_remove(&client->pins, direct->folder_fd);
     TAILQ_REMOVE(&direct->readers, client, direct);
+    direct->tables--;
     direct->check_delay = CHECK_DELAY_MIN;
     direct->check_next = server_now();
     direct->collect_delay = COLLECT_DELAY_MIN;
@@ -259,12 +270,18 @@ static void check_dead(struct server *server, uint64_t now)
 /* Adds the ids of a table. */
 static int add_pins(struct pin_list *list, const struct pins *pins)
 {
-    uint64_t *ids = realloc(list->ids, (list->count + PIN_SLOTS) * sizeof(*ids));
+    uint64_t found[PIN_SLOTS];
+    size_t count = pins_read(pins, found, NULL);
+    uint64_t *ids;
 
+    if (count == 0)
+        return 0;
+    ids = realloc(list->ids, (list->count + count) * sizeof(*ids));
     if (!ids)
         return -ENOMEM;
+    memcpy(ids + list->count, found, count * sizeof(*ids));
     list->ids = ids;
-    list->count += pins_read(pins, ids + list->count, NULL);
+    list->count += count;
     return 0;
 }
 
@@ -286,10 +303,15 @@ static int read_all_pins(struct server *server, struct pin_list *list)
     return r;
 }
 
+/* How rare looks are, for their cost. */
+static uint64_t rarity(const struct direct *direct)
+{
+    return 1 + direct->tables / TABLES_IN_LOOK;
+}
+
 static int collect(struct server *server, uint64_t now)
 {
     struct direct *direct = &server->direct;
-    struct store_status status;
     struct pin_list pinned = {0};
     uint64_t oldest;
     int r;
@@ -305,12 +327,13 @@ static int collect(struct server *server, uint64_t now)
     server_commit(server);
     if (r < 0 && r != -EAGAIN && r != -EBUSY && r != -ENOSPC && r != -ENOMEM)
         server->failure = r;
-    store_status(server->store, &status);
     if (r > 0 || store_collects_on(server->store))
         direct->collect_delay = COLLECT_DELAY_MIN;
     else if (direct->collect_delay < COLLECT_DELAY_MAX)
         direct->collect_delay *= 2;
-    direct->collect_next = status.garbage ? now + direct->collect_delay : 0;
+    direct->collect_next =
+        store_garbage(server->store) > 0 ? now + direct->collect_delay * rarity(direct) : 0;
+    direct->garbage_left = store_garbage_bytes(server->store);
     return r;
 }
 
@@ -331,6 +354,20 @@ void direct_collect_now(struct server *server)
         server_commit(server);
 }
 
+/* New garbage is mostly free at once, but not worth a transaction for each. */
+static bool is_time_to_collect(struct server *server, uint64_t now)
+{
+    struct direct *direct = &server->direct;
+    uint64_t soon = now + COLLECT_DELAY_MIN * rarity(direct);
+
+    if (store_garbage(server->store) > direct->garbage_seen &&
+        (!direct->collect_next || soon < direct->collect_next))
+        direct->collect_next = soon;
+    return (direct->collect_next && now >= direct->collect_next) ||
+           store_garbage_bytes(server->store) >=
+               direct->garbage_left + COLLECT_BYTES * rarity(direct);
+}
+
 void direct_collect(struct server *server)
 {
     struct direct *direct = &server->direct;
@@ -342,9 +379,7 @@ void direct_collect(struct server *server)
     now = server_now();
     if (direct->check_next && now >= direct->check_next)
         check_dead(server, now);
-    if (garbage > direct->garbage_seen)
-        direct->collect_next = now; /* new garbage is mostly free at once */
-    if (garbage > 0 && direct->collect_next && now >= direct->collect_next)
+    if (garbage > 0 && is_time_to_collect(server, now))
         collect(server, now);
     direct->garbage_seen = store_garbage(server->store);
 }

@@ -25,9 +25,11 @@ struct direct {
     int folder_fd; /* the data folder */
     unsigned last_number;
     struct direct_queue readers;
-    uint64_t garbage_seen;            /* blobs waiting after the last look */
     struct inherited_queue inherited; /* tables of clients of an earlier daemon */
+    size_t tables;                    /* of both */
 
+    uint64_t garbage_seen;  /* blobs waiting after the last turn */
+    uint64_t garbage_left;  /* bytes that could not be freed when that was last tried */
     uint64_t collect_next;  /* when to look again for what can be freed; 0: nothing waits */
     uint64_t collect_delay; /* microseconds; grows while nothing can be */
     uint64_t check_next;    /* when to look again for readers that died; 0: not */

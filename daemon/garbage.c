@@ -6,7 +6,6 @@
 #include "store_private.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,15 +73,14 @@ struct reader_walk {
     void *context;
 };
 
-/* A line of mdb_reader_list: process id, thread, transaction or "-". */
+/* A line of mdb_reader_list: process id, thread, transaction or "-"; or a heading. */
 static int visit_line(const char *line, void *context)
 {
     const struct reader_walk *walk = context;
-    unsigned long long txn;
-    int pid;
+    const char *last = strrchr(line, ' ');
 
-    if (sscanf(line, "%d %*s %llu", &pid, &txn) == 2)
-        walk->visit(walk->context, pid, txn);
+    if (last && last[1] >= '0' && last[1] <= '9')
+        walk->visit(walk->context, (pid_t)strtol(line, NULL, 10), strtoull(last, NULL, 10));
     return 0;
 }
 
@@ -233,6 +231,11 @@ int store_settle(struct store *store)
     if (r == 0)
         r = store_touch(store);
     return r < 0 && store->change ? store_drop(store, r) : r;
+}
+
+uint64_t store_garbage_bytes(const struct store *store)
+{
+    return store->totals.garbage_bytes - store->uploads_bytes;
 }
 
 uint64_t store_garbage(const struct store *store)

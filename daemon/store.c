@@ -269,15 +269,14 @@ void store_status(struct store *store, struct store_status *ret_status)
 {
     struct stat file = {0};
 
-    *ret_status =
-        (struct store_status){.used = store->totals.used,
-                              .objects = store->totals.objects,
-                              .version = store->totals.version,
-                              .buckets = store->totals.buckets,
-                              .garbage = store_garbage(store),
-                              .garbage_bytes = store->totals.garbage_bytes - store->uploads_bytes,
-                              .map_size = store->reserve.map * store->page_size,
-                              .commits = store->commits};
+    *ret_status = (struct store_status){.used = store->totals.used,
+                                        .objects = store->totals.objects,
+                                        .version = store->totals.version,
+                                        .buckets = store->totals.buckets,
+                                        .garbage = store_garbage(store),
+                                        .garbage_bytes = store_garbage_bytes(store),
+                                        .map_size = store->reserve.map * store->page_size,
+                                        .commits = store->commits};
     memcpy(ret_status->id, store->head.id, STORE_ID_BYTES);
     if (fstat(store->data_fd, &file) == 0)
         ret_status->memory = (uint64_t)file.st_blocks * 512;

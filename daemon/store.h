@@ -202,8 +202,9 @@ void store_readers(struct store *store, void (*visit)(void *context, pid_t pid, 
 /* Gives back the reader slots of processes that are gone. */
 void store_check_readers(struct store *store);
 
-/* Blobs that wait to be freed. */
+/* Blobs that wait to be freed, and their bytes. */
 uint64_t store_garbage(const struct store *store);
+uint64_t store_garbage_bytes(const struct store *store);
 
 /* The number of the newest committed transaction. */
 uint64_t store_last_commit(struct store *store);
