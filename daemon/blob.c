@@ -140,7 +140,7 @@ static void upload_end(struct store *store, struct store_upload *upload)
 int store_upload_begin(struct store *store, const struct store_key *key, uint64_t size,
                        struct store_upload *upload)
 {
-    uint64_t pages = store_pages_for(store, size);
+    const struct claim claim = {.pages = store_pages_for(store, size), .blobs = true};
     struct slot slot;
     uint8_t *place;
     uint64_t id;
@@ -148,9 +148,9 @@ int store_upload_begin(struct store *store, const struct store_key *key, uint64_
 
     if (r < 0)
         return r;
-    if (reserve_approach(store, pages))
+    if (reserve_approach(store, &claim))
         return 1;
-    r = store_begin(store, pages, false);
+    r = store_begin(store, &claim);
     if (r < 0)
         return r;
     r = blob_make(store, size, &id, &place);
@@ -217,7 +217,8 @@ int store_upload_finish(struct store *store, struct store_upload *upload,
         return r;
     record.size = upload->size;
     record.blob = upload->blob;
-    r = store_begin(store, store_pages_for(store, record_length(&record)), false);
+    r = store_begin(
+        store, &(struct claim){.rows = 1, .pages = record_pages(store, &record), .blobs = true});
     if (r < 0)
         return r;
     r = garbage_take_upload(store, upload->blob, upload->size);

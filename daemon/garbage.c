@@ -195,18 +195,43 @@ static int collect_rows(struct store *store, MDB_cursor *cursor, uint64_t oldest
     return r < 0 && r != -ENOENT ? r : freed;
 }
 
+/* What it takes to free so many blobs: pages of two tables are copied, with those beside them. */
+static int claim_to_free(struct store *store, uint64_t count, struct claim *ret_claim)
+{
+    const MDB_dbi tables[] = {store->blobs, store->garbage};
+    MDB_stat stat;
+    MDB_txn *txn;
+    int r = store_reader(store, &txn);
+
+    *ret_claim = (struct claim){.blobs = true, .frees = true};
+    for (size_t i = 0; r == 0 && i < sizeof(tables) / sizeof(tables[0]); i++) {
+        r = store_error(mdb_stat(txn, tables[i], &stat));
+        if (r == 0) {
+            uint64_t all = stat.ms_branch_pages + stat.ms_leaf_pages;
+            uint64_t ways = count * 2 * stat.ms_depth;
+
+            ret_claim->pages += ways < all ? ways : all;
+        }
+    }
+    return r;
+}
+
 int store_collect(struct store *store, uint64_t oldest, uint64_t *pinned, size_t count)
 {
+    uint64_t garbage = store_garbage(store);
+    struct claim claim;
     MDB_cursor *cursor;
     int r;
 
-    if (store_garbage(store) == 0) {
+    if (garbage == 0) {
         store->collected = (struct garbage_key){0};
         return 0;
     }
     if (count > 0)
         qsort(pinned, count, sizeof(*pinned), store_compare_blobs);
-    r = store_begin(store, 0, true);
+    r = claim_to_free(store, garbage < SHARE ? garbage : SHARE, &claim);
+    if (r == 0)
+        r = store_begin(store, &claim);
     if (r < 0)
         return r;
     r = store_error(mdb_cursor_open(store->change, store->garbage, &cursor));
@@ -226,7 +251,7 @@ bool store_collects_on(const struct store *store)
 
 int store_settle(struct store *store)
 {
-    int r = store_begin(store, 0, true);
+    int r = store_begin(store, &(struct claim){.rows = 1, .frees = true});
 
     if (r == 0)
         r = store_touch(store);

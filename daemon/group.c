@@ -7,10 +7,6 @@
 
 #include <errno.h>
 
-/* Pages that one change may add at most where others have copied the paths: by splits of a leaf and
- * its branch in the objects, and of a leaf in another tree. */
-#define SPLIT_PAGES 3
-
 /* Objects of so many bytes may have pages of their own. */
 #define PAGES_MIN 1024
 
@@ -19,12 +15,12 @@ static uint64_t min(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Pages of the trees that so many changes copy at most: each its path, and what stands beside it. A
- * page is copied once. */
-static int count_copies(struct store *store, uint64_t changes, uint64_t *ret_pages)
+/* Pages that so many changes add to the tables of blobs at most: each copies its path, and what
+ * stands beside it, and may split a leaf. A page is copied once. */
+static int count_pages(struct store *store, uint64_t changes, uint64_t *ret_pages)
 {
-    const MDB_dbi trees[] = {store->objects, store->blobs, store->refs, store->garbage};
-    uint64_t pages = 0;
+    const MDB_dbi trees[] = {store->blobs, store->refs, store->garbage};
+    uint64_t pages = changes;
     MDB_stat stat;
     MDB_txn *txn;
     int r = store_reader(store, &txn);
@@ -43,15 +39,17 @@ static int claim(struct store *store, const struct store_group *group)
 {
     uint64_t values =
         group->bytes / store->page_size + min(2 * group->changes, 2 * (group->bytes / PAGES_MIN));
-    uint64_t copies, most;
-    int r = count_copies(store, group->changes, &copies);
+    struct claim most = {.rows = group->puts + 2 * (group->changes - group->puts),
+                         .blobs = true,
+                         .frees = group->puts == 0};
+    int r = count_pages(store, group->changes, &most.pages);
 
     if (r < 0)
         return r;
-    most = copies + SPLIT_PAGES * group->changes + values;
-    if (reserve_approach(store, most))
+    most.pages += values;
+    if (reserve_approach(store, &most))
         return -EINPROGRESS;
-    return reserve_claim_group(store, most, values, group->puts == 0);
+    return reserve_claim_group(store, &most, values);
 }
 
 int store_group_begin(struct store *store, const struct store_group *group)

@@ -36,7 +36,7 @@ static int find_row_by_cursor(struct store *store, const struct row_key *row, MD
 
 static int find_row(struct store *store, struct row_key *row, struct record *ret_record)
 {
-    MDB_val data;
+    MDB_val data = {0};
     MDB_txn *txn;
     int r;
 
@@ -96,14 +96,28 @@ static uint64_t bytes_of(const struct record *record)
     return type_length + record->metadata_length + record->size;
 }
 
-/* Pages that a new object takes besides its place in the tree. Its blob is still to be made. */
-static uint64_t object_pages(const struct store *store, const struct record *record)
+/* Records of more bytes may stand alone. */
+#define RECORD_SHARES (1U << 10)
+static_assert(2 * (RECORD_SHARES + KEY_MAX + 16) < 4000, "two of them fit the smallest page");
+
+uint64_t record_pages(const struct store *store, const struct record *record)
 {
     size_t length = record_length(record);
 
-    if (record->size <= RECORD_VALUE_MAX)
-        return store_pages_for(store, length);
-    return store_pages_for(store, length - record->size) + store_pages_for(store, record->size);
+    return length > RECORD_SHARES ? store_pages_for(store, length) : 0;
+}
+
+/* What it takes to put an object there, whose blob is still to be made. */
+static struct claim claim_of_put(const struct store *store, const struct slot *slot,
+                                 const struct record *record)
+{
+    bool is_large = record->size > RECORD_VALUE_MAX;
+    struct record row = *record;
+    struct claim claim = {.rows = 1, .blobs = is_large || slot->old.blob};
+
+    row.blob = is_large;
+    claim.pages = record_pages(store, &row) + (is_large ? store_pages_for(store, record->size) : 0);
+    return claim;
 }
 
 /* May the total go from the old size to the new one? Both count value bytes only. */
@@ -182,14 +196,16 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
                             .type_length = attributes->type_length,
                             .metadata = attributes->metadata,
                             .metadata_length = attributes->metadata_length};
+    struct claim claim;
     struct slot slot;
     int r = slot_find(store, key, record.size, &slot);
 
     if (r < 0)
         return r;
+    claim = claim_of_put(store, &slot, &record);
     r = group_take(store, key->length + bytes_of(&record));
     if (r == 0)
-        r = store_begin(store, object_pages(store, &record), false);
+        r = store_begin(store, &claim);
     if (r < 0)
         return r;
     r = take_value(store, &record, value);
@@ -213,7 +229,7 @@ static int delete_row(struct store *store, struct row_key *row)
 
 static int delete_once(struct store *store, struct row_key *row)
 {
-    struct record old;
+    struct record old = {0};
     int r = store_prepare(store);
 
     if (r == 0)
@@ -222,7 +238,7 @@ static int delete_once(struct store *store, struct row_key *row)
         return r;
     r = group_take(store, 0);
     if (r == 0)
-        r = store_begin(store, 0, true);
+        r = store_begin(store, &(struct claim){.rows = 2, .blobs = old.blob, .frees = true});
     if (r < 0)
         return r;
     store->totals.version++;
@@ -299,7 +315,9 @@ static int begin_pair(struct store *store, struct pair *pair, const struct store
     if (r < 0)
         return r;
     keep_record(store, &pair->record);
-    r = store_begin(store, store_pages_for(store, record_length(&pair->record)), false);
+    r = store_begin(store, &(struct claim){.rows = copies ? 1 : 3,
+                                           .pages = record_pages(store, &pair->record),
+                                           .blobs = pair->record.blob || pair->old.blob});
     if (r == 0)
         store_stamp(store, &pair->record);
     return r;

@@ -19,8 +19,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Pages that one change adds to the trees at most, its values aside: paths copied, pages split. */
-#define CHANGE_PAGES 24
+/* Pages that one change adds to the tables of blobs at most: paths copied, pages split. */
+#define BLOB_PAGES 24
 
 /* Values up to so many pages are small: any free pages will do, they need not lie together. */
 #define SMALL_PAGES 4
@@ -38,9 +38,10 @@
 #define LOCK_FILE_SIZE (READERS_MAX * 64 + 4096) /* a reader's slot is a cache line */
 
 #define STEP (1U << 20)   /* bytes taken at once */
+#define MORE (2U << 20)   /* the same after a transaction that was short of them */
 #define STRIDE (4U << 20) /* the same for a value that needs many */
 #define WORN (4U << 20)   /* of a file: pages enough to lie in the way of each other */
-#define AHEAD (16U << 20) /* bytes to have in reserve when there is time */
+#define AHEAD (8U << 20)  /* bytes to have in reserve when there is time */
 
 /* What a commit adds besides its changes: counters, and the list of free pages, which takes 8 bytes
  * for each page of the file at worst. */
@@ -57,6 +58,32 @@ static uint64_t min(uint64_t a, uint64_t b)
 static uint64_t max(uint64_t a, uint64_t b)
 {
     return a > b ? a : b;
+}
+
+/*
+ * Pages that changes of so many rows add to the objects' tree at most. Each copies the row's leaf
+ * and the branches above it, if no other did before, and may split them all. A branch is split when
+ * it is full, which it can be at the start, or has become by splits below it.
+ */
+static uint64_t tree_pages(const struct reserve *reserve, uint64_t rows)
+{
+    uint64_t above = min(rows * (reserve->depth - 1), reserve->branches);
+    uint64_t splits = min(rows * reserve->depth, reserve->branches + rows + reserve->depth);
+
+    return rows > 0 ? 2 * rows + above + splits : 0;
+}
+
+/* Pages that the running transaction may add at most, this change of it included. */
+static uint64_t pages_with(const struct reserve *reserve, const struct claim *claim)
+{
+    return tree_pages(reserve, reserve->rows + claim->rows) + reserve->claimed + claim->pages +
+           (claim->blobs ? BLOB_PAGES : 0);
+}
+
+static void add_claim(struct reserve *reserve, const struct claim *claim)
+{
+    reserve->rows += claim->rows;
+    reserve->claimed += claim->pages + (claim->blobs ? BLOB_PAGES : 0);
 }
 
 /* Pages in the file as of the last commit. */
@@ -169,10 +196,9 @@ static bool reserve_has_old_reader(struct store *store)
  * No more memory: lets the change try with the free pages there are; alone, as it may fail. Only
  * where they are plenty and single ones are needed, others may join it.
  */
-static int reserve_claim_inside(struct store *store, uint64_t value_pages, bool frees)
+static int reserve_claim_inside(struct store *store, const struct claim *claim)
 {
     struct reserve *reserve = &store->reserve;
-    uint64_t need = CHANGE_PAGES + value_pages;
     uint64_t kept_back = commit_pages(reserve->last);
     uint64_t fence = reserve->fence ? reserve->fence : reserve->pages;
     uint64_t used = 0, slack;
@@ -183,65 +209,78 @@ static int reserve_claim_inside(struct store *store, uint64_t value_pages, bool 
     r = reserve_pages_used(store, &used);
     if (r < 0)
         return r;
-    if (!frees && used + need + 2 * kept_back > reserve->pages)
+    if (!claim->frees && used + pages_with(reserve, claim) + 2 * kept_back > reserve->pages)
         return -ENOSPC;
-    if (!frees)
+    if (!claim->frees)
         fence = max(reserve->pages - kept_back, reserve->last);
     store_stop_looking(store);
     r = reserve_set_fence(store, fence);
     if (r < 0)
         return r;
     slack = reserve->pages > used + 2 * kept_back ? reserve->pages - used - 2 * kept_back : 0;
-    if (value_pages <= SMALL_PAGES && slack >= reserve->pages / 4 &&
+    if (claim->pages <= SMALL_PAGES && slack >= reserve->pages / 4 &&
         !reserve_has_old_reader(store)) {
         reserve->budget = slack / 4;
-        reserve->claimed = need;
+        add_claim(reserve, claim);
     } else {
         reserve->claimed = reserve->pages; /* nothing else fits this transaction */
     }
     return 0;
 }
 
-bool reserve_approach(struct store *store, uint64_t value_pages)
+/* At the start of a transaction. */
+static void reserve_begin(struct store *store)
 {
     struct reserve *reserve = &store->reserve;
-    uint64_t last = file_pages(store);
-    uint64_t claimed = store->changes > 0 ? reserve->claimed : 0;
-    uint64_t most =
-        last + min(claimed, reserve->pages) + CHANGE_PAGES + value_pages + 2 * commit_pages(last);
-    uint64_t stride = STRIDE / store->page_size;
+    MDB_stat stat;
 
+    mdb_env_stat(store->env, &stat);
+    reserve->last = file_pages(store);
+    reserve->depth = stat.ms_depth;
+    reserve->branches = stat.ms_branch_pages;
+    reserve->rows = reserve->claimed = reserve->budget = 0;
+    /* So that transactions are as long as they are wanted. */
+    if (reserve->was_short && !reserve->fence)
+        reserve_grow(store, min(reserve->pages + MORE / store->page_size, reserve->max));
+    reserve->was_short = false;
+}
+
+bool reserve_approach(struct store *store, const struct claim *claim)
+{
+    struct reserve *reserve = &store->reserve;
+    uint64_t stride = STRIDE / store->page_size;
+    uint64_t most;
+
+    if (store->changes == 0)
+        reserve_begin(store);
+    most = reserve->last + pages_with(reserve, claim) + 2 * commit_pages(reserve->last);
     if (most > reserve->max || most <= reserve->pages + stride)
         return false;
     return reserve_grow(store, reserve->pages + stride) == 0;
 }
 
-int reserve_claim(struct store *store, uint64_t value_pages, bool frees)
+int reserve_claim(struct store *store, const struct claim *claim)
 {
     struct reserve *reserve = &store->reserve;
-    uint64_t need = CHANGE_PAGES + value_pages;
-    uint64_t most;
+    uint64_t with, most;
     int r;
 
-    if (store->changes == 0) {
-        reserve->last = file_pages(store);
-        reserve->claimed = 0;
-        reserve->budget = 0;
-    }
-    if (value_pages <= SMALL_PAGES && reserve->claimed + need <= reserve->budget) {
-        reserve->claimed += need;
-        return 0;
-    }
-    most = reserve->last + reserve->claimed + need + commit_pages(reserve->last);
-    if (!frees)
+    if (store->changes == 0)
+        reserve_begin(store);
+    with = pages_with(reserve, claim);
+    most = reserve->last + with + commit_pages(reserve->last);
+    if (!claim->frees)
         most += commit_pages(reserve->last); /* kept back for deletes */
-    if (most <= (reserve->fence ? reserve->fence : reserve->pages)) {
-        reserve->claimed += need;
+    if (most <= (reserve->fence ? reserve->fence : reserve->pages) ||
+        (claim->pages <= SMALL_PAGES && with <= reserve->budget)) {
+        add_claim(reserve, claim);
         return 0;
     }
     /* Claims are the worst case. After a commit it is known how much was really used. */
-    if (store->changes > 0)
+    if (store->changes > 0) {
+        reserve->was_short = claim->pages == 0 && !claim->blobs;
         return -EAGAIN;
+    }
     store_unprepare(store);
     if (most <= reserve->max && reserve_grow_to(store, most) == 0) {
         if (reserve->fence && store->scans > 0)
@@ -249,21 +288,22 @@ int reserve_claim(struct store *store, uint64_t value_pages, bool frees)
         store_stop_looking(store);
         r = reserve_set_fence(store, 0);
         if (r == 0)
-            reserve->claimed = need;
+            add_claim(reserve, claim);
         return r;
     }
-    return reserve_claim_inside(store, value_pages, frees);
+    return reserve_claim_inside(store, claim);
 }
 
-int reserve_claim_group(struct store *store, uint64_t most, uint64_t least, bool frees)
+int reserve_claim_group(struct store *store, const struct claim *most, uint64_t least)
 {
+    const struct claim first = {.rows = 1, .pages = least, .blobs = true, .frees = most->frees};
     struct reserve *reserve = &store->reserve;
-    int r = reserve_claim(store, most, frees);
+    int r = reserve_claim(store, most);
 
     /* What it needs at most is far from what it needs: with a fence it can try. */
     if (r == -ENOSPC)
-        r = reserve_claim_inside(store, least, frees);
-    if (r == 0 && frees && reserve->fence && reserve->fence < reserve->pages)
+        r = reserve_claim_inside(store, &first);
+    if (r == 0 && most->frees && reserve->fence && reserve->fence < reserve->pages)
         r = reserve_set_fence(store, reserve->pages);
     if (r == 0 && reserve->fence)
         reserve->claimed = reserve->pages; /* nothing else fits this transaction */

@@ -122,7 +122,7 @@ void store_unprepare(struct store *store)
     store->cursor = NULL;
 }
 
-int store_begin(struct store *store, uint64_t value_pages, bool frees)
+int store_begin(struct store *store, const struct claim *claim)
 {
     int r;
 
@@ -130,7 +130,7 @@ int store_begin(struct store *store, uint64_t value_pages, bool frees)
         return store->failed;
     if (store->changes >= CHANGES_MAX)
         return -EAGAIN;
-    r = store->grouping ? 0 : reserve_claim(store, value_pages, frees);
+    r = store->grouping ? 0 : reserve_claim(store, claim);
     if (r == 0)
         r = store_prepare(store);
     if (r == 0)

@@ -53,15 +53,29 @@ struct open_bucket {
     struct bucket_counters counters;
 };
 
+/* What a change writes at most, for the memory that it may need. */
+struct claim {
+    uint64_t rows;  /* of the objects; one that is deleted counts twice */
+    uint64_t pages; /* of values, and of records that stand alone */
+    bool blobs;     /* it changes the tables of blobs too */
+    bool frees;     /* it gives memory back, and may use what is kept back from others for that */
+};
+
 /* How much of the file there is memory for, and how far LMDB may go (reserve.c). All in pages. */
 struct reserve {
-    uint64_t pages;   /* from the start of the file: memory is there */
-    uint64_t max;     /* max memory */
-    uint64_t map;     /* size of the map while there is no fence */
-    uint64_t fence;   /* size of the map while no more memory is to be had; 0: no fence */
-    uint64_t last;    /* pages in the file at the start of the transaction */
-    uint64_t claimed; /* that its changes may add at most */
-    uint64_t budget;  /* free pages inside the file that it may claim instead; mostly 0 */
+    uint64_t pages; /* from the start of the file: memory is there */
+    uint64_t max;   /* max memory */
+    uint64_t map;   /* size of the map while there is no fence */
+    uint64_t fence; /* size of the map while no more memory is to be had; 0: no fence */
+    bool was_short; /* a transaction was ended because its claims did not fit */
+    /* At the start of the running transaction: */
+    uint64_t last;     /* pages in the file */
+    uint64_t depth;    /* of the tree of objects */
+    uint64_t branches; /* pages of it that are not leaves */
+    uint64_t budget;   /* free pages inside the file that may be claimed instead; mostly 0 */
+    /* What its changes have claimed: */
+    uint64_t rows;
+    uint64_t claimed; /* pages, besides those for the rows */
 };
 
 /* Key of a row of the garbage table; big-endian, so that rows sort by the transaction. */
@@ -147,11 +161,10 @@ int store_prepare(struct store *store);
 void store_unprepare(struct store *store);
 
 /*
- * Begins a change that adds at most so many pages of values, or goes on with the running
- * transaction. It may have to begin that one anew, and then the cursor is NULL. -EAGAIN and -EBUSY
- * as in store.h; -ENOSPC.
+ * Begins a change, or goes on with the running transaction. It may have to begin that one anew, and
+ * then the cursor is NULL. -EAGAIN and -EBUSY as in store.h; -ENOSPC.
  */
-int store_begin(struct store *store, uint64_t value_pages, bool frees);
+int store_begin(struct store *store, const struct claim *claim);
 
 /* A change failed in the middle: drops the running transaction. Returns `error`. */
 int store_drop(struct store *store, int error);
@@ -192,6 +205,9 @@ int counters_forget(struct store *store, MDB_txn *txn);
 uint64_t store_pages_for(const struct store *store, uint64_t size);
 
 /* objects.c */
+
+/* The same for a record, its blob aside. */
+uint64_t record_pages(const struct store *store, const struct record *record);
 
 /* The place of an object: its row, and the object that it replaces. */
 struct slot {
@@ -254,16 +270,16 @@ int reserve_open(struct store *store, const char *folder, unsigned flags, unsign
 /* Whether the file has grown so much that a fresh one is worth it. */
 bool reserve_is_worn(struct store *store);
 
-/* Makes sure that a change may add so many pages of values; as store_begin. */
-int reserve_claim(struct store *store, uint64_t value_pages, bool frees);
+/* Makes sure that there is memory for a change; as store_begin. */
+int reserve_claim(struct store *store, const struct claim *claim);
 
-/* The same for a whole transaction: `most` pages, or, if there is no more memory, with the free
- * pages inside, which suffice for the values' `least`. */
-int reserve_claim_group(struct store *store, uint64_t most, uint64_t least, bool frees);
+/* The same for a whole transaction, which writes `most` at most; or, if there is no more memory,
+ * with the free pages inside, which suffice for `least` pages of values. */
+int reserve_claim_group(struct store *store, const struct claim *most, uint64_t least);
 
-/* Takes a part of the memory that so many pages of values need, if it is much: it takes time.
- * Returns whether there is more to take; the claim does the rest. */
-bool reserve_approach(struct store *store, uint64_t value_pages);
+/* Takes a part of the memory that a claim needs, if it is much: it takes time. Returns whether
+ * there is more to take; the claim does the rest. */
+bool reserve_approach(struct store *store, const struct claim *claim);
 
 /* After -ENOSPC in a change that frees: may it try once more, with the memory kept back? */
 bool reserve_last_resort(struct store *store);

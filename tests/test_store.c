@@ -575,6 +575,39 @@ START_TEST(large_store_can_be_emptied_with_less_memory)
 }
 END_TEST
 
+START_TEST(changes_go_in_groups)
+{
+    uint64_t commits;
+    char key[32];
+
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    commits = status_now().commits;
+    for (int i = 0; i < 5000; i++) {
+        snprintf(key, sizeof(key), "%d", i * 7919 % 5000);
+        ck_assert_int_eq(put(key, 100), 0);
+        if (i % 100 == 99)
+            ck_assert_int_eq(store_commit(store), 0);
+    }
+    ck_assert_uint_le(status_now().commits - commits, 50 + 5);
+    ck_assert_uint_le(status_now().memory, 16 * MIB);
+}
+END_TEST
+
+START_TEST(rows_in_ascending_order_fill_their_pages)
+{
+    char key[32];
+
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    for (int i = 0; i < 100000; i++) {
+        snprintf(key, sizeof(key), "%016d", i);
+        ck_assert_int_eq(put(key, 100), 0);
+        if (i % 10 == 9)
+            ck_assert_int_eq(store_commit(store), 0);
+    }
+    ck_assert_uint_le(status_now().memory, 100000 * 220);
+}
+END_TEST
+
 START_TEST(changes_go_in_groups_after_it_was_full)
 {
     uint64_t commits;
@@ -723,6 +756,8 @@ int main(void)
     tcase_add_test(tcase, emptied_store_has_room_in_one_piece);
     tcase_add_test(tcase, store_with_objects_is_not_renewed);
     tcase_add_test(tcase, large_store_can_be_emptied_with_less_memory);
+    tcase_add_test(tcase, changes_go_in_groups);
+    tcase_add_test(tcase, rows_in_ascending_order_fill_their_pages);
     tcase_add_test(tcase, changes_go_in_groups_after_it_was_full);
     tcase_add_test(tcase, scan_is_a_snapshot_in_order);
     tcase_add_test(tcase, scan_waits_for_no_memory);
