@@ -46,10 +46,12 @@ test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
-TESTS := common connection store daemon protocol buffer group upload hostile patience pins behaviour limit \
+TESTS := common connection store daemon protocol buffer ring group upload hostile patience pins behaviour limit \
 	processes handle batch bulk writer reserve command direct view fork holders install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
 THRICE := behaviour limit processes handle batch bulk upload writer reserve command
+# These run twice, over the socket and through a ring.
+TWICE := protocol buffer hostile
 harness_objects := $(BUILD)/tests/harness.o
 
 binaries := $(BUILD)/memstored $(BUILD)/memstore
@@ -57,7 +59,8 @@ libraries := $(BUILD)/libmemstore.so $(BUILD)/libmemstore.a
 soname := libmemstore.so.$(SOVERSION)
 test_programs := $(TESTS:%=$(BUILD)/tests/test_%)
 test_runs := $(foreach test,$(TESTS),$(addprefix $(BUILD)/tests/test_, \
-	$(if $(filter $(test),$(THRICE)),$(test)@ring $(test)@direct $(test)@socket,$(test))))
+	$(if $(filter $(test),$(THRICE)),$(test)@ring $(test)@direct $(test)@socket, \
+	$(test) $(if $(filter $(test),$(TWICE)),$(test)@ring))))
 
 .DEFAULT_GOAL := all
 .PHONY: all demo check check-run demo-run install deps deps-lint lint format clean help
@@ -109,8 +112,8 @@ $(BUILD)/tests/test_common $(BUILD)/tests/test_connection: $(common_objects)
 $(BUILD)/tests/test_store: $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
 $(BUILD)/tests/test_store: packages_used = $(daemon_packages)
 $(BUILD)/tests/test_buffer $(BUILD)/tests/test_upload: packages_used = libxxhash
-raw_tests := protocol buffer group upload hostile patience pins
-$(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o
+raw_tests := protocol buffer ring group upload hostile patience pins
+$(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o $(BUILD)/tests/raw_ring.o
 $(BUILD)/tests/test_command: packages_used = jansson
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(harness_objects) $(BUILD)/libmemstore.a

@@ -141,7 +141,7 @@ static int connection_read(struct connection *connection, void *to, size_t size)
 
 int connection_receive_bell(struct connection *connection)
 {
-    uint8_t bytes[256];
+    uint8_t bytes[4096];
 
     return connection_read(connection, bytes, sizeof(bytes));
 }

@@ -254,9 +254,10 @@ static_assert(sizeof(struct holder) == 48, "holder");
  * RING. Request: no body, one descriptor (SCM_RIGHTS) with its first byte: a memfd of
  * RING_FILE_SIZE bytes as ring.h describes it, sealed against shrinking and growing. Answer: no
  * body. From the frame behind this one on, frames of both directions go through the ring; nothing
- * else does. Bytes on the socket mean nothing then but "look into the ring": both sides send one
- * where the other says that it sleeps. -EINVAL: not such a memfd; -EALREADY: there is a ring. After
- * an error frames go over the socket as before.
+ * else does. Bytes on the socket mean nothing then but "look into the ring": the client sends one
+ * where the daemon says that it sleeps, the daemon sends none. Descriptors come with such a byte,
+ * before the frame that they belong to. -EINVAL: not such a memfd; -EALREADY: there is a ring.
+ * After an error frames go over the socket as before.
  */
 
 /*

@@ -20,6 +20,9 @@
 /* Bytes that a request may move in a turn with others. */
 #define LARGE (1U << 20)
 
+/* Times to read the bytes off a socket that are before a descriptor. */
+#define BELLS_MAX 64
+
 /* Processes that an error names as holders of memory. */
 #define HOLDERS_NAMED 8
 
@@ -266,12 +269,14 @@ static int take_fd(struct request *request, int *ret_fd)
 {
     struct connection *connection = &request->client->connection;
 
-    /* With a ring, descriptors have come over the socket before. */
-    if (connection->ring.page && connection->received == 0) {
+    /* With a ring, descriptors have come over the socket before, behind bytes that wake us. */
+    for (int i = 0; i < BELLS_MAX && connection->ring.page && connection->received == 0; i++) {
         int r = connection_receive_bell(connection);
 
         if (r < 0)
             return r;
+        if (r == 0)
+            break;
     }
     return connection_take_fds(connection, ret_fd, 1);
 }

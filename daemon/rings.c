@@ -50,7 +50,7 @@ int rings_map(int fd, void **ret_file)
 
     if (is_ring_file(fd)) {
         file = mmap(NULL, RING_FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        r = file == MAP_FAILED ? -errno : 0;
+        r = file != MAP_FAILED ? 0 : errno == ENOMEM ? -ENOMEM : -EINVAL;
     }
     if (r == 0)
         *ret_file = file;
@@ -142,29 +142,40 @@ static bool look(struct server *server)
     return found;
 }
 
-/* Has clients that have been quiet wake us. What came in the same moment is found by the look that
- * follows, for which they are active still. */
-static void sweep(struct server *server, uint64_t now)
+/* One with requests to be handled is not quiet: until then there may be no room for those that are
+ * in its ring. */
+static bool is_quiet(const struct client *client, uint64_t now)
+{
+    return !client->is_ready && now >= client->ring_used + QUIET;
+}
+
+/* Has clients that have been quiet wake us. Returns whether one came before it could know. */
+static bool sweep(struct server *server, uint64_t now)
 {
     struct rings *rings = &server->rings;
     struct client *client, *next;
+    bool found = false;
 
     if (now < rings->swept + SWEEP_EVERY)
-        return;
+        return false;
     rings->swept = now;
     for (client = TAILQ_FIRST(&rings->active); client; client = next) {
         next = TAILQ_NEXT(client, active);
-        if (now < client->ring_used + QUIET) {
+        if (!is_quiet(client, now)) {
             tell(client, 0); /* the cores may be crowded now, or no longer */
             continue;
         }
         tell(client, wishes(client));
         atomic_thread_fence(memory_order_seq_cst);
-        if (client_look(client))
-            tell(client, 0);
-        else
+        if (client_look(client)) {
+            found = true;
+            if (!client->dead)
+                tell(client, 0);
+        } else {
             rings_leave(client);
+        }
     }
+    return found;
 }
 
 /* Has all clients wake us. Returns whether one of them came before it could know. */
@@ -245,13 +256,14 @@ int rings_wait(struct server *server, struct epoll_event *events, int max, int t
 {
     struct rings *rings = &server->rings;
     uint64_t now;
+    bool found;
     int count = 0;
 
     if (rings->count > 0) {
         now = server_now();
         server->turn_started = now;
-        sweep(server, now);
-        if (look(server) || timeout == 0)
+        found = sweep(server, now);
+        if (look(server) || found || timeout == 0)
             return poll_sockets(server, events, max, now);
         if (spin(server, events, max, &count))
             return count;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -73,12 +74,30 @@ bool harness_is_slow(void)
     return (sanitizer && *sanitizer) || getenv(WRAPPER_VARIABLE);
 }
 
-int64_t harness_now(void)
+int64_t harness_nanoseconds(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t harness_now(void)
+{
+    return harness_nanoseconds() / 1000000;
+}
+
+uint64_t harness_cpu(pid_t pid)
+{
+    uint64_t time = 0;
+    char path[64];
+    char *text;
+
+    snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
+    text = harness_read_file(path);
+    ck_assert_msg(sscanf(text, "%" SCNu64, &time) == 1, "no time in %s: %s", path, text);
+    free(text);
+    return time;
 }
 
 static int64_t deadline_in(double seconds)

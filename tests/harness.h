@@ -125,6 +125,10 @@ char *harness_read_file(const char *path);
 
 /* Milliseconds of a clock that only goes forward. */
 int64_t harness_now(void);
+/* The same in nanoseconds. */
+int64_t harness_nanoseconds(void);
+/* Nanoseconds for which a process's first thread has run. */
+uint64_t harness_cpu(pid_t pid);
 /* A time limit, made longer where a sanitizer or valgrind slows everything. */
 double harness_seconds(double seconds);
 /* Is there such a sanitizer or valgrind? Their memory is not the daemon's. */

@@ -1,8 +1,11 @@
 #include "tests/raw.h"
 
+#include "tests/raw_ring.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +137,7 @@ int raw_connect(void)
     struct timeval patience = {.tv_sec = (time_t)harness_seconds(15)};
     int fd = harness_connect(raw_server);
 
+    raw_ring_forget(fd);
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)), 0);
     return fd;
@@ -143,6 +147,8 @@ bool raw_send(int fd, const void *bytes, size_t length)
 {
     const uint8_t *rest = bytes;
 
+    if (raw_ring_of(fd))
+        return raw_ring_send(fd, bytes, length);
     while (length > 0) {
         ssize_t n = send(fd, rest, length, MSG_NOSIGNAL);
 
@@ -158,8 +164,11 @@ bool raw_send(int fd, const void *bytes, size_t length)
 /* Receives exactly that much; false if the stream ends first. */
 static bool receive_bytes(int fd, void *bytes, size_t length)
 {
-    ssize_t n = length > 0 ? recv(fd, bytes, length, MSG_WAITALL) : 0;
+    ssize_t n;
 
+    if (raw_ring_of(fd))
+        return raw_ring_receive(fd, bytes, length);
+    n = length > 0 ? recv(fd, bytes, length, MSG_WAITALL) : 0;
     ck_assert_msg(n >= 0 || errno == ECONNRESET, "no answer: %s", strerror(errno));
     return n == (ssize_t)length;
 }
@@ -177,11 +186,22 @@ bool raw_receive(int fd)
     return receive_bytes(fd, raw_answer.body, raw_answer.length);
 }
 
+bool raw_has_answer(int fd)
+{
+    struct pollfd answer = {.fd = fd, .events = POLLIN};
+    const struct raw_ring *ring = raw_ring_of(fd);
+
+    return (ring && atomic_load(&ring->page->answers_end) != ring->start) ||
+           poll(&answer, 1, 0) > 0;
+}
+
 void raw_expect_closed(int fd)
 {
     uint8_t rest[4096];
     ssize_t n;
 
+    while (raw_ring_of(fd) && raw_ring_receive(fd, rest, 1))
+        ;
     do
         n = recv(fd, rest, sizeof(rest), 0);
     while (n > 0);
@@ -281,9 +301,12 @@ static void raw_hello(int fd)
 
 int raw_open(void)
 {
+    const char *calls = getenv("MEMSTORE_CALLS");
     int fd = raw_connect();
 
     raw_hello(fd);
+    if (calls && strcmp(calls, "ring") == 0)
+        raw_ring_make(fd);
     return fd;
 }
 
@@ -368,7 +391,7 @@ void raw_done(int fd)
 
 /* ---- descriptors ---- */
 
-bool raw_send_fds(int fd, const void *bytes, size_t length, const int *fds, size_t count)
+static bool send_with_fds(int fd, const void *bytes, size_t length, const int *fds, size_t count)
 {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(253 * sizeof(int))] = {0};
     struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
@@ -388,6 +411,13 @@ bool raw_send_fds(int fd, const void *bytes, size_t length, const int *fds, size
     n = sendmsg(fd, &message, MSG_NOSIGNAL);
     ck_assert_msg(n == (ssize_t)length || errno == EPIPE, "sendmsg: %s", strerror(errno));
     return n >= 0;
+}
+
+bool raw_send_fds(int fd, const void *bytes, size_t length, const int *fds, size_t count)
+{
+    if (!raw_ring_of(fd))
+        return send_with_fds(fd, bytes, length, fds, count);
+    return (count == 0 || send_with_fds(fd, "", 1, fds, count)) && raw_ring_send(fd, bytes, length);
 }
 
 void raw_attach_fds(int fd, const int *fds, size_t count, int status)

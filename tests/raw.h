@@ -44,7 +44,8 @@ void raw_expect_witness(void);
 void raw_expect_memory_bounded(void);
 int raw_daemon_descriptors(void);
 
-/* Connects; whatever the test does, no read waits for ever. raw_open says HELLO as well. */
+/* Connects; whatever the test does, no read waits for ever. raw_open says HELLO as well, and makes
+ * a ring if $MEMSTORE_CALLS is "ring" (raw_ring.h). */
 int raw_connect(void);
 int raw_open(void);
 
@@ -56,6 +57,8 @@ bool raw_send_fds(int fd, const void *bytes, size_t length, const int *fds, size
 
 /* Receives a frame into raw_answer, which must have the form of one; false if the stream ends. */
 bool raw_receive(int fd);
+/* Whether some of an answer is there, or the end. */
+bool raw_has_answer(int fd);
 /* Receives the answer to that request and compares its status. */
 void raw_expect_answer(int fd, const struct frame_header *request, int status);
 /* Reads up to the end of the stream, which must come, and closes. */

@@ -5,7 +5,6 @@
 #include "tests/raw.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,9 +129,7 @@ static void uploader_close(struct uploader *uploader)
 
 static bool is_answered(const struct uploader *uploader)
 {
-    struct pollfd answer = {.fd = uploader->fd, .events = POLLIN};
-
-    return poll(&answer, 1, 0) > 0;
+    return raw_has_answer(uploader->fd);
 }
 
 /* What is sent between these two is there at once, in this order: what comes behind an upload
