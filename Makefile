@@ -215,9 +215,9 @@ format: deps-lint ## lay out the code as lint wants it
 
 # ---- the benchmark ----
 
-BENCH := main run process machine timing keys zipf subject memstore client raw_lmdb stream pipeline redis \
+BENCH := main run process machine timing keys zipf subject memstore client daemon raw_lmdb stream pipeline redis \
 	memcached echo memcpy race workers redis_benchmark results durations stages stages_changes \
-	stages_workers targets targets_reads targets_changes report report_table report_format \
+	stages_workers targets targets_reads targets_changes targets_growth growth report report_table report_format \
 	report_json report_chart
 bench_packages := lmdb
 bench_objects := $(BENCH:%=$(BUILD)/bench/%.o) $(common_objects)

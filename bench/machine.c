@@ -43,21 +43,56 @@ static cpu_set_t cores_of(int core)
     return set;
 }
 
-void machine_place(pid_t pid, int core)
+/* Calls a function for each thread of a process. */
+static void for_each_thread(pid_t pid, void (*call)(int thread, void *context), void *context)
 {
-    const cpu_set_t set = cores_of(core);
+    const struct dirent *entry;
     char path[64];
     DIR *threads;
-    const struct dirent *thread;
 
-    snprintf(path, sizeof(path), "/proc/%d/task", (int)(pid > 0 ? pid : getpid()));
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
     threads = opendir(path);
     if (!threads)
         run_fail("%s: %s", path, strerror(errno));
-    while ((thread = readdir(threads)))
-        if (thread->d_name[0] != '.')
-            sched_setaffinity(atoi(thread->d_name), sizeof(set), &set);
+    while ((entry = readdir(threads)))
+        if (entry->d_name[0] != '.')
+            call(atoi(entry->d_name), context);
     closedir(threads);
+}
+
+static void place_thread(int thread, void *context)
+{
+    sched_setaffinity(thread, sizeof(cpu_set_t), context);
+}
+
+void machine_place(pid_t pid, int core)
+{
+    cpu_set_t set = cores_of(core);
+
+    for_each_thread(pid > 0 ? pid : getpid(), place_thread, &set);
+}
+
+/* The first number in the file is what we are after. */
+static void add_cpu(int thread, void *context)
+{
+    long long nanoseconds = 0;
+    char path[64];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/schedstat", thread);
+    file = fopen(path, "re");
+    if (!file || fscanf(file, "%lld", &nanoseconds) != 1)
+        run_fail("%s: %s", path, strerror(errno));
+    fclose(file);
+    *(int64_t *)context += nanoseconds;
+}
+
+int64_t machine_cpu(pid_t pid)
+{
+    int64_t sum = 0;
+
+    for_each_thread(pid, add_cpu, &sum);
+    return sum;
 }
 
 static struct fact *add(struct fact *facts, size_t *count, const char *name)
@@ -86,6 +121,15 @@ static void find_in_file(const char *path, const char *name, char *text, size_t 
     }
     if (file)
         fclose(file);
+}
+
+uint64_t machine_memory(pid_t pid)
+{
+    char path[64], text[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    find_in_file(path, "VmRSS", text, sizeof(text));
+    return strtoull(text, NULL, 10) * KIB;
 }
 
 static void add_memory(struct fact *fact)

@@ -61,6 +61,8 @@ static void run_stages(void)
     stage_small(settings.all);
     stage_list(settings.all);
     stage_mix();
+    process_stop_all();
+    stage_growth();
 }
 
 static void write_report(struct report *report)

@@ -109,17 +109,34 @@ static bool takes_connections(const char *socket_path)
     return connected;
 }
 
-pid_t process_serve(const char *const arguments[], const char *socket)
+static void log_path(char path[RUN_PATH], const char *name)
 {
-    int64_t deadline = timing_now() + START_NS;
-    char log[RUN_PATH], name[64];
+    char file[64];
+
+    snprintf(file, sizeof(file), "%.40s.log", name);
+    run_path(path, file);
+}
+
+pid_t process_start(const char *const arguments[], const char *name)
+{
+    char log[RUN_PATH];
     pid_t pid;
 
-    snprintf(name, sizeof(name), "%.40s.log", basename(arguments[0]));
-    run_path(log, name);
+    log_path(log, name);
     pid = process_fork();
     if (pid == 0)
         execute(arguments, log);
+    return pid;
+}
+
+pid_t process_serve(const char *const arguments[], const char *socket)
+{
+    int64_t deadline = timing_now() + START_NS;
+    const char *name = basename(arguments[0]);
+    pid_t pid = process_start(arguments, name);
+    char log[RUN_PATH];
+
+    log_path(log, name);
     while (!takes_connections(socket)) {
         run_check();
         if (waitpid(pid, NULL, WNOHANG) == pid) {

@@ -8,6 +8,9 @@
 /* Whether there is such a program in $PATH, or at this path. */
 bool process_is_installed(const char *program);
 
+/* Starts a server, with its output in a file, which the name tells from others. */
+pid_t process_start(const char *const arguments[], const char *name);
+
 /* Starts a server, with its output in a file, and waits until it takes connections. */
 pid_t process_serve(const char *const arguments[], const char *socket);
 

@@ -22,12 +22,11 @@ void race_close(struct race *race)
     memset(race, 0, sizeof(*race));
 }
 
-void race_add_one(struct race *race, const struct row *row, const struct keys *keys, int subject)
+void race_add_connection(struct race *race, const struct row *row, const struct keys *keys,
+                         int subject, void *connection)
 {
     const struct subject *of = subjects[subject];
 
-    if (!subject_is_present(subject) || !of->calls[row->call])
-        return;
     if (race->count == ENTRIES_MAX)
         run_fail("too many entries in a race");
     race->entries[race->count++] = (struct entry){
@@ -35,9 +34,15 @@ void race_add_one(struct race *race, const struct row *row, const struct keys *k
         .before = of->before[row->call],
         .call = of->calls[row->call],
         .after = of->after[row->call],
-        .connection = race->connections[subject],
+        .connection = connection,
         .keys = keys,
     };
+}
+
+void race_add_one(struct race *race, const struct row *row, const struct keys *keys, int subject)
+{
+    if (subject_is_present(subject) && subjects[subject]->calls[row->call])
+        race_add_connection(race, row, keys, subject, race->connections[subject]);
 }
 
 void race_add(struct race *race, const struct row *row, const struct keys *keys)

@@ -33,6 +33,10 @@ void race_close(struct race *race);
 void race_add(struct race *race, const struct row *row, const struct keys *keys);
 void race_add_one(struct race *race, const struct row *row, const struct keys *keys, int subject);
 
+/* Lets it take part with a connection of its own. */
+void race_add_connection(struct race *race, const struct row *row, const struct keys *keys,
+                         int subject, void *connection);
+
 /* Stores a set of objects with each of them, or with that one alone. */
 void race_store(struct race *race, const struct keys *keys, uint32_t size);
 void race_store_one(struct race *race, const struct keys *keys, uint32_t size, int subject);

@@ -43,6 +43,7 @@ void report_print(const struct report *report)
     printf("\n");
     report_print_rows();
     report_print_singles();
+    report_print_growth();
     report_print_bare();
     print_targets(report);
     if (settings.quick)

@@ -18,7 +18,8 @@ void report_print(const struct report *report);
 /* Writes a JSON file. */
 void report_write(const struct report *report, const char *path);
 
-/* Draws times against sizes; the data goes to a file of their own. Without gnuplot it does not. */
+/* Draws times against sizes, and rates; the data goes to a file of their own. Without gnuplot it
+ * does not. */
 void report_draw(const char *data_path, const char *svg_path);
 
 #endif

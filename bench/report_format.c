@@ -40,10 +40,27 @@ static void format_rate(double per_second, char *text, size_t size)
         format_number(per_second / 1e3, " k/s", text, size);
 }
 
+static void format_bytes(double bytes, char *text, size_t size)
+{
+    if (bytes >= MIB)
+        format_number(bytes / MIB, " MiB", text, size);
+    else if (bytes >= 10 * KIB)
+        format_number(bytes / KIB, " KiB", text, size);
+    else
+        format_number(bytes, " B", text, size);
+}
+
 void format_sample(const struct row *row, double sample, char *text, size_t size)
 {
-    if (row_is_rate(row))
-        format_rate(sample, text, size);
-    else
+    switch (row_unit(row)) {
+    case UNIT_TIME:
         format_time(sample, text, size);
+        break;
+    case UNIT_RATE:
+        format_rate(sample, text, size);
+        break;
+    case UNIT_BYTES:
+        format_bytes(sample, text, size);
+        break;
+    }
 }

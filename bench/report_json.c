@@ -70,6 +70,14 @@ static void write_contestants(FILE *file, const struct row *row)
     }
 }
 
+static const char *unit_name(const struct row *row)
+{
+    static const char *const names[] = {
+        [UNIT_TIME] = "ns", [UNIT_RATE] = "calls per second", [UNIT_BYTES] = "bytes"};
+
+    return row->per_cpu ? "calls per CPU second" : names[row_unit(row)];
+}
+
 static void write_rows(FILE *file)
 {
     const struct row *row;
@@ -83,11 +91,8 @@ static void write_rows(FILE *file)
         fprintf(file, "\"size\": %u, \"objects\": %llu, \"processes\": %u, \"writer\": %u, ",
                 (unsigned)row->size, (unsigned long long)row->objects, row->processes,
                 (unsigned)row->writer);
-        fprintf(file, "\"cores\": %u, \"percentile\": %g, \"unit\": \"%s\",\n", row->cores,
-                row->percentile / 10.0,
-                row->per_cpu       ? "calls per CPU second"
-                : row_is_rate(row) ? "calls per second"
-                                   : "ns");
+        fprintf(file, "\"clients\": %u, \"cores\": %u, \"percentile\": %g, \"unit\": \"%s\",\n",
+                row->clients, row->cores, row->percentile / 10.0, unit_name(row));
         fprintf(file, "      \"results\": {");
         write_contestants(file, row);
         fprintf(file, "}}");

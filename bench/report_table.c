@@ -14,7 +14,7 @@ static double factor_of(const struct result *result, const struct result *own)
 {
     double theirs = results_spread(result).median, ours = results_spread(own).median;
 
-    return row_is_rate(&result->row) ? ours / theirs : theirs / ours;
+    return row_unit(&result->row) == UNIT_RATE ? ours / theirs : theirs / ours;
 }
 
 /* Of a call that it would have. */
@@ -100,7 +100,7 @@ static void print_part(enum part part)
 void report_print_rows(void)
 {
     for (enum part part = 0; part < PART_COUNT; part++)
-        if (part != PART_SINGLES)
+        if (part != PART_SINGLES && part != PART_GROWTH)
             print_part(part);
     printf(
         "\nMedians of %u rounds, and how many times memstore's time that is; a round is the\n"
@@ -135,6 +135,22 @@ static void print_single(const struct row *row, int subject)
     printf("\n");
 }
 
+static void print_growth(const struct row *row)
+{
+    const struct result *result = results_find(row, SUBJECT_MEMSTORE);
+    const struct spread spread = results_spread(result);
+    const double columns[] = {spread.median, spread.low, spread.high};
+    char label[96], cell[64];
+
+    row_print(row, label, sizeof(label));
+    printf("%-*s", LABEL_WIDTH, label);
+    for (size_t i = 0; i < (result->count > 1 ? 3 : 1); i++) {
+        format_sample(row, columns[i], cell, sizeof(cell));
+        print_right(cell, CELL_WIDTH);
+    }
+    printf("\n");
+}
+
 void report_print_singles(void)
 {
     const struct row *row;
@@ -154,6 +170,23 @@ void report_print_singles(void)
            "the\n"
            "clock included; where a round has under 1,000 of them, its slowest one is p99.9.\n",
            settings.rounds, (long long)(settings.singles_ns / MILLISECOND_NS));
+}
+
+void report_print_growth(void)
+{
+    const struct row *row;
+
+    printf("\n%-*s", LABEL_WIDTH, part_title(PART_GROWTH));
+    print_right("median", CELL_WIDTH);
+    print_right("low", CELL_WIDTH);
+    print_right("high", CELL_WIDTH);
+    printf("\n");
+    for (size_t i = 0; (row = results_row(i)); i++)
+        if (row->part == PART_GROWTH)
+            print_growth(row);
+    printf("\nmemstore alone; each number of objects or clients has a daemon of its own, and these "
+           "take\n"
+           "turns. Memory of a daemon: all that is resident, libraries and clients' rings too.\n");
 }
 
 void report_print_bare(void)

@@ -13,8 +13,9 @@ static size_t row_count;
 static bool is_same(const struct row *a, const struct row *b)
 {
     return a->part == b->part && a->call == b->call && a->size == b->size &&
-           a->objects == b->objects && a->processes == b->processes && a->writer == b->writer &&
-           a->cores == b->cores && a->percentile == b->percentile && a->per_cpu == b->per_cpu;
+           a->objects == b->objects && a->processes == b->processes && a->clients == b->clients &&
+           a->writer == b->writer && a->cores == b->cores && a->percentile == b->percentile &&
+           a->per_cpu == b->per_cpu;
 }
 
 static struct result *find(const struct row *row, int subject)
@@ -81,9 +82,12 @@ const struct row *results_row(size_t index)
     return index < row_count ? &results[row_firsts[index]].row : NULL;
 }
 
-bool row_is_rate(const struct row *row)
+enum unit row_unit(const struct row *row)
 {
-    return row->processes > 0 && row->percentile == 0;
+    if (row->call == CALL_OWN_MEMORY || row->call == CALL_CLIENT_MEMORY ||
+        row->call == CALL_OBJECT_MEMORY)
+        return UNIT_BYTES;
+    return row->processes > 0 && row->percentile == 0 ? UNIT_RATE : UNIT_TIME;
 }
 
 bool row_is_bare(const struct row *row)
@@ -102,6 +106,7 @@ const char *part_title(enum part part)
         [PART_WRITERS] = "writing processes",
         [PART_BATCHES] = "puts in batches",
         [PART_MIX] = "reads and changes: YCSB B",
+        [PART_GROWTH] = "growth",
         [PART_SINGLES] = "calls one by one",
     };
 
@@ -123,6 +128,12 @@ const char *call_name(enum call call)
         [CALL_DELETE] = "delete",
         [CALL_BATCH] = "put in a batch,",
         [CALL_BENCHMARK] = "redis-benchmark -P 16,",
+        [CALL_START] = "start to ready",
+        [CALL_OWN_MEMORY] = "memory of a daemon without objects",
+        [CALL_CLIENT_MEMORY] = "memory for a client",
+        [CALL_OBJECT_MEMORY] = "store memory for an object,",
+        [CALL_IDLE_DAEMON] = "CPU of the daemon in 10 s",
+        [CALL_IDLE_CLIENTS] = "CPU of the clients in 10 s",
         [CALL_MIX] = "90 % get, 10 % put",
         [CALL_ECHO] = "bare echo",
         [CALL_CLOCK] = "a look at the clock",
@@ -165,6 +176,8 @@ static void print_circumstances(const struct row *row, char *text, size_t size)
     else if (row->processes > 0)
         snprintf(text, size, ", %u process%s%s%s", row->processes, row->processes > 1 ? "es" : "",
                  row->writer ? ", writer" : "", row->per_cpu ? ", per CPU" : "");
+    else if (row->clients > 0)
+        snprintf(text, size, ", %u idle client%s", row->clients, row->clients > 1 ? "s" : "");
     else if (row->cores > 0)
         snprintf(text, size, ", on %s", row->cores == 1 ? "one core" : "two cores");
     else if (row->objects > 1)
@@ -175,16 +188,17 @@ static void print_circumstances(const struct row *row, char *text, size_t size)
 
 void row_print(const struct row *row, char *text, size_t size)
 {
-    char bytes[16], circumstances[64], percentile[16] = "";
+    char bytes[20] = "", circumstances[64], percentile[16] = "";
 
-    size_print(row->size, bytes, sizeof(bytes));
+    if (row->size > 0) {
+        bytes[0] = ' ';
+        size_print(row->size, bytes + 1, sizeof(bytes) - 1);
+    }
     print_circumstances(row, circumstances, sizeof(circumstances));
     if (row->percentile > 0)
         snprintf(percentile, sizeof(percentile), ", p%g", row->percentile / 10.0);
     if (row->call == CALL_LIST)
         snprintf(text, size, "list %d%s", LIST_LENGTH, circumstances);
-    else if (row->call == CALL_CLOCK)
-        snprintf(text, size, "%s", call_name(row->call));
     else
-        snprintf(text, size, "%s %s%s%s", call_name(row->call), bytes, circumstances, percentile);
+        snprintf(text, size, "%s%s%s%s", call_name(row->call), bytes, circumstances, percentile);
 }

@@ -19,6 +19,7 @@ enum part {
     PART_BATCHES, /* puts, many at a time */
     PART_MIX,     /* reads and changes */
     PART_SINGLES, /* calls that are timed one by one */
+    PART_GROWTH,  /* by the number of objects and clients */
     PART_COUNT,
 };
 
@@ -31,6 +32,7 @@ struct row {
                             of all together, and else nanoseconds per call */
     uint64_t objects;    /* in the store, besides a few thousand; of a change: how many take part.
                             0: it does not matter */
+    unsigned clients;    /* that are connected besides, and idle */
     uint32_t writer;     /* while another process puts values of so many bytes; 0: none does */
     unsigned cores;      /* for both sides: 1 or 2; 0: as the scheduler has it */
     unsigned percentile; /* of calls that are timed one by one, in tenths of a percent; 0: none.
@@ -62,7 +64,10 @@ struct spread results_spread(const struct result *result);
 /* The rows, in the order in which they were made; NULL beyond the end. */
 const struct row *results_row(size_t index);
 
-bool row_is_rate(const struct row *row);
+/* What the samples are: nanoseconds, calls per second, bytes. */
+enum unit { UNIT_TIME, UNIT_RATE, UNIT_BYTES };
+
+enum unit row_unit(const struct row *row);
 
 /* The row's name for people. */
 void row_print(const struct row *row, char *text, size_t size);

@@ -2,6 +2,9 @@
 #ifndef BENCH_STAGES_H
 #define BENCH_STAGES_H
 
+#include "bench/keys.h"
+#include "bench/timing.h"
+
 #include <stdint.h>
 
 /* Fills all stores up to so many small objects, from `from` of them. */
@@ -38,6 +41,10 @@ void stage_batches(void);
  * empties the stores first. */
 void stage_mix(void);
 
+#define STAGE_MIX_OBJECTS 100000
+#define STAGE_MIX_BYTES KIB
+#define STAGE_MIX_PROCESSES 8
+
 /* One process puts small values while another one puts large ones. */
 void stage_beside(void);
 
@@ -46,6 +53,16 @@ void stage_placed(void);
 
 /* Calls that are timed one by one. */
 void stage_singles(void);
+
+/* What grows with objects and clients, and what the daemon itself needs; with daemons of its own.
+ */
+void stage_growth(void);
+
+/* How many idle clients, the fewest first, and a 0. */
+extern const unsigned stage_crowds[];
+
+#define IDLE_CLIENTS 50
+#define IDLE_NS (10 * SECOND_NS)
 
 #define STAGE_SIZES 6
 #define STAGE_SET 'r' /* the sets of objects of these sizes */

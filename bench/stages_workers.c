@@ -9,9 +9,6 @@
 #define SET_MIX 'y'
 #define SET_BESIDE 'w'
 #define BATCH_KEYS 10 /* batches: 1,000 objects */
-#define MIX_OBJECTS 100000
-#define MIX_BYTES KIB
-#define MIX_PROCESSES 8
 
 static struct race race;
 
@@ -119,13 +116,13 @@ void stage_batches(void)
 void stage_mix(void)
 {
     static const int contestants[] = {SUBJECT_MEMSTORE, SUBJECT_REDIS, SUBJECT_MEMCACHED};
-    const struct objects objects = {SET_MIX, MIX_BYTES, 0, MIX_OBJECTS};
+    const struct objects objects = {SET_MIX, STAGE_MIX_BYTES, 0, STAGE_MIX_OBJECTS};
     const struct row row = {.part = PART_MIX,
                             .call = CALL_MIX,
-                            .size = MIX_BYTES,
-                            .objects = MIX_OBJECTS,
-                            .processes = MIX_PROCESSES};
-    struct keys keys = keys_zipfian(SET_MIX, MIX_OBJECTS);
+                            .size = STAGE_MIX_BYTES,
+                            .objects = STAGE_MIX_OBJECTS,
+                            .processes = STAGE_MIX_PROCESSES};
+    struct keys keys = keys_zipfian(SET_MIX, STAGE_MIX_OBJECTS);
 
     run_progress("reads and changes");
     subjects_restart();

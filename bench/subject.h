@@ -23,9 +23,15 @@ enum call {
     CALL_COPY,
     CALL_MOVE, /* to the key's twin */
     CALL_DELETE,
-    CALL_BATCH,     /* BATCH_LENGTH puts; its time is that of one of them */
-    CALL_BENCHMARK, /* redis-benchmark's own puts */
-    CALL_MIX,       /* mostly gets, and MIX_PUTS puts in 100 calls */
+    CALL_BATCH,         /* BATCH_LENGTH puts; its time is that of one of them */
+    CALL_BENCHMARK,     /* redis-benchmark's own puts */
+    CALL_START,         /* of a daemon, up to its word that it is ready */
+    CALL_OWN_MEMORY,    /* of a daemon with an empty store */
+    CALL_CLIENT_MEMORY, /* the daemon's, for each client */
+    CALL_OBJECT_MEMORY, /* the store's, for each object */
+    CALL_IDLE_DAEMON,   /* processor time while nothing is asked: the daemon's */
+    CALL_IDLE_CLIENTS,  /* and that of all clients */
+    CALL_MIX,           /* mostly gets, and MIX_PUTS puts in 100 calls */
     CALL_ECHO,
     CALL_CLOCK,          /* the time, as calls that are timed one by one look at it */
     CALL_MEMCPY,         /* what a get costs at least */

@@ -138,7 +138,8 @@ static void add_batches(struct targets *targets)
 static void add_mix(struct targets *targets)
 {
     static const int peers[] = {SUBJECT_REDIS, SUBJECT_MEMCACHED};
-    const struct row row = group(PART_MIX, CALL_MIX, KIB, 100000, 8);
+    const struct row row =
+        group(PART_MIX, CALL_MIX, STAGE_MIX_BYTES, STAGE_MIX_OBJECTS, STAGE_MIX_PROCESSES);
 
     for (size_t i = 0; i < 2; i++)
         at_least(targets_add(targets, term(row, SUBJECT_MEMSTORE), term(row, peers[i]),

@@ -38,8 +38,9 @@ struct target *targets_add_sum(struct targets *targets, struct term above,
 void at_most(struct target *target, double bound);
 void at_least(struct target *target, double bound);
 
-/* The targets of reads, and of changes. */
+/* The targets of these. */
 void targets_of_reads(struct targets *targets);
 void targets_of_changes(struct targets *targets);
+void targets_of_growth(struct targets *targets);
 
 #endif
