@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -641,6 +642,59 @@ START_TEST(handle_is_of_use_after_a_timeout)
 }
 END_TEST
 
+/* ---- daemons that pause ---- */
+
+#define PAUSES 500
+#define PAUSE_US 1200 /* longer than the daemon looks at a ring that is quiet */
+#define BETWEEN_US 300
+
+struct putting {
+    struct memstore *store;
+    _Atomic unsigned done;
+    unsigned wanted;
+    _Atomic bool stop;
+};
+
+static void *put_until_stop(void *argument)
+{
+    struct putting *putting = argument;
+
+    while (!putting->stop) {
+        harness_put(putting->store, "k", "v");
+        putting->done++;
+    }
+    return NULL;
+}
+
+static bool has_got_on(void *argument)
+{
+    struct putting *putting = argument;
+
+    return putting->done >= putting->wanted;
+}
+
+/* Whatever the daemon was about to do, what came meanwhile is seen. */
+START_TEST(calls_get_on_after_a_pause_of_the_daemon)
+{
+    struct putting putting = {.store = harness_open(server)};
+    unsigned state = 1;
+    pthread_t thread;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, put_until_stop, &putting), 0);
+    for (int i = 0; i < PAUSES; i++) {
+        usleep((useconds_t)rand_r(&state) % BETWEEN_US);
+        kill(server->pid, SIGSTOP);
+        usleep(PAUSE_US);
+        putting.wanted = putting.done + 3;
+        kill(server->pid, SIGCONT);
+        harness_await(has_got_on, &putting, "puts after a pause");
+    }
+    putting.stop = true;
+    pthread_join(thread, NULL);
+    memstore_close(putting.store);
+}
+END_TEST
+
 /* ---- daemons that go and come back ---- */
 
 static bool is_gone(int error)
@@ -857,6 +911,7 @@ static Suite *suite(void)
     tcase_add_test(with_server, messages_belong_to_their_thread);
     tcase_add_test(with_server, late_answers_are_not_mixed_up);
     tcase_add_test(with_server, handle_is_of_use_after_a_timeout);
+    tcase_add_test(with_server, calls_get_on_after_a_pause_of_the_daemon);
     tcase_add_test(with_server, handle_works_on_both_sides_of_a_fork);
     tcase_add_test(with_server, close_in_a_child_is_the_childs_alone);
     tcase_add_test(with_server, writer_of_the_parent_survives_a_fork);
