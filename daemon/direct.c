@@ -20,6 +20,9 @@
 #define COLLECT_DELAY_MAX 256000
 #define COLLECT_BYTES (1U << 20)
 
+/* To free a blob of so many bytes takes as long as to note that it can be freed. */
+#define FREED_LATER (256U << 10)
+
 /* Pin tables that are read for one look in about the time that the rest of it takes: with more of
  * them, looks are rarer. */
 #define TABLES_IN_LOOK 16
@@ -42,13 +45,11 @@ struct pin_list {
     size_t count;
 };
 
-/* While anybody may read in place, freed blobs wait for them. */
+/* While anybody may read in place, freed blobs wait for them. Large ones are freed between turns in
+ * any case. */
 static void update_deferral(struct server *server)
 {
-    const struct direct *direct = &server->direct;
-
-    store_defer_frees(server->store,
-                      !TAILQ_EMPTY(&direct->readers) || !TAILQ_EMPTY(&direct->inherited));
+    store_defer_frees(server->store, server->direct.tables > 0 ? 0 : FREED_LATER);
 }
 
 /* ---- start and end ---- */

@@ -38,7 +38,7 @@ static int add_row(struct store *store, uint64_t txn, uint64_t id, uint64_t size
 
 int garbage_add(struct store *store, uint64_t id, uint64_t size)
 {
-    if (!store->defers)
+    if (size < store->defers_from)
         return blob_free(store, id);
     return add_row(store, mdb_txn_id(store->change), id, size);
 }
@@ -61,9 +61,9 @@ int garbage_take_upload(struct store *store, uint64_t id, uint64_t size)
     return 0;
 }
 
-void store_defer_frees(struct store *store, bool defer)
+void store_defer_frees(struct store *store, uint64_t from)
 {
-    store->defers = defer;
+    store->defers_from = from;
 }
 
 /* ---- readers ---- */

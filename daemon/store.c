@@ -428,6 +428,7 @@ int store_open(const char *folder, const struct store_limits *limits, struct sto
     if (!store)
         return -ENOMEM;
     store->limits = *limits;
+    store->defers_from = UINT64_MAX;
     TAILQ_INIT(&store->uploads);
     store->folder = strdup(folder);
     r = store->folder ? store_start(store, folder) : -ENOMEM;

@@ -173,10 +173,11 @@ int store_commit(struct store *store);
 int store_reserve_ahead(struct store *store);
 
 /*
- * Other processes may read the store in place: from then on, a blob that no object has any more is
- * freed only by store_collect.
+ * From then on, blobs of at least so many bytes that no object has any more are freed only by
+ * store_collect: all of them (0) while other processes may read the store in place, or large ones,
+ * so that who deletes them need not wait for it. At first there are none.
  */
-void store_defer_frees(struct store *store, bool defer);
+void store_defer_frees(struct store *store, uint64_t from);
 
 /* The snapshot of the oldest open read transaction of any process; UINT64_MAX: there is none. */
 uint64_t store_oldest_reader(struct store *store);

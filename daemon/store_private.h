@@ -111,7 +111,7 @@ struct store {
     MDB_cursor *cursor;           /* of it, in the objects: the last one looked at */
     MDB_txn *look;                /* a read transaction, kept to be renewed */
     bool looking;                 /* it is in use */
-    bool defers;                  /* freed blobs go to the garbage first */
+    uint64_t defers_from;         /* blobs of so many bytes go to the garbage first */
     bool grouping;                /* the running transaction is a group's */
     struct garbage_key collected; /* the last row looked at; all 0: begin with the first */
     int failed;                   /* why the running transaction was dropped, or 0 */

@@ -628,6 +628,26 @@ START_TEST(changes_go_in_groups_after_it_was_full)
 }
 END_TEST
 
+START_TEST(large_blobs_are_freed_later)
+{
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    store_defer_frees(store, MIB);
+    ck_assert_int_eq(put("small", MIB - 1), 0);
+    ck_assert_int_eq(put("large", MIB), 0);
+    ck_assert_int_eq(store_commit(store), 0);
+    ck_assert_int_eq(remove_key("small"), 0);
+    ck_assert_uint_eq(store_garbage(store), 0);
+    ck_assert_int_eq(remove_key("large"), 0);
+    ck_assert_uint_eq(store_garbage(store), 1);
+    ck_assert_uint_eq(store_garbage_bytes(store), MIB);
+    ck_assert_int_eq(store_commit(store), 0);
+    ck_assert_int_eq(store_collect(store, store_oldest_reader(store), NULL, 0), 1);
+    expect_counters_exact();
+    ck_assert_uint_eq(store_garbage(store), 0);
+    ck_assert_uint_eq(store_garbage_bytes(store), 0);
+}
+END_TEST
+
 START_TEST(scan_is_a_snapshot_in_order)
 {
     struct store_key images = key_of("im"), after = key_of("images/b"), none = key_of("zz");
@@ -759,6 +779,7 @@ int main(void)
     tcase_add_test(tcase, changes_go_in_groups);
     tcase_add_test(tcase, rows_in_ascending_order_fill_their_pages);
     tcase_add_test(tcase, changes_go_in_groups_after_it_was_full);
+    tcase_add_test(tcase, large_blobs_are_freed_later);
     tcase_add_test(tcase, scan_is_a_snapshot_in_order);
     tcase_add_test(tcase, scan_waits_for_no_memory);
     tcase_add_test(tcase, damage_is_noticed);
