@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -471,6 +472,36 @@ START_TEST(what_has_no_answer_in_time_is_open)
     add_text("a", "2");
     run();
     harness_expect(store, "a", "2");
+}
+END_TEST
+
+static _Atomic bool holds_up;
+
+/* Stops the daemon for moments, again and again. */
+static void *hold_up(void *argument)
+{
+    (void)argument;
+    while (atomic_load(&holds_up)) {
+        kill(server->pid, SIGSTOP);
+        usleep(2000);
+        kill(server->pid, SIGCONT);
+        usleep(500);
+    }
+    return NULL;
+}
+
+START_TEST(a_daemon_that_is_held_up_forgets_nothing)
+{
+    pthread_t thread;
+
+    atomic_store(&holds_up, true);
+    ck_assert_int_eq(pthread_create(&thread, NULL, hold_up, NULL), 0);
+    add_many_puts(3000, 100);
+    add_many_gets(3000);
+    for (int i = 0; i < 30; i++)
+        run();
+    atomic_store(&holds_up, false);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
 }
 END_TEST
 
@@ -1047,6 +1078,7 @@ int main(void)
     tcase_add_test(plain, a_batch_goes_over_a_new_connection_if_the_old_one_is_dead);
     tcase_add_test(plain, without_a_daemon_nothing_is_done);
     tcase_add_test(plain, what_has_no_answer_in_time_is_open);
+    tcase_add_test(plain, a_daemon_that_is_held_up_forgets_nothing);
     tcase_add_test(plain, a_killed_client_harms_no_one);
     tcase_add_test(plain, a_killed_daemon_is_told);
     tcase_add_test(plain, threads_run_batches_on_one_handle);
