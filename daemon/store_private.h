@@ -107,27 +107,28 @@ struct store {
     MDB_dbi counters; /* counters.c */
     MDB_dbi garbage;  /* transaction, blob id -> size of the blob (garbage.c) */
 
-    MDB_txn *change;              /* the running transaction, or NULL */
-    MDB_cursor *cursor;           /* of it, in the objects: the last one looked at */
-    MDB_txn *look;                /* a read transaction, kept to be renewed */
-    bool looking;                 /* it is in use */
+    MDB_txn *change;    /* the running transaction, or NULL */
+    MDB_cursor *cursor; /* of it, in the objects: the last one looked at */
+    uint64_t changes;   /* in it */
+    int failed;         /* why the last one was dropped, or 0 */
+    bool counted;       /* it has written counters */
+    bool grouping;      /* it is a group's */
+    bool looking;       /* `look` is in use */
+    MDB_txn *look;      /* a read transaction, kept to be renewed */
+    uint64_t commits;
+    struct store_group group; /* what is left of the running one, if `grouping` */
+
     uint64_t defers_from;         /* blobs of so many bytes go to the garbage first */
-    bool grouping;                /* the running transaction is a group's */
     struct garbage_key collected; /* the last row looked at; all 0: begin with the first */
-    int failed;                   /* why the running transaction was dropped, or 0 */
 
     struct store_head head;
     struct totals totals;    /* with the changes of the running transaction */
     struct totals committed; /* without */
     struct open_bucket bucket;
     struct counters_places places;
-    bool counted;                /* the running transaction has written counters */
     struct upload_queue uploads; /* under way, the newest last; their blobs' rows are there */
     uint64_t uploads_count;
     uint64_t uploads_bytes;
-    uint64_t changes; /* in the running transaction */
-    uint64_t commits;
-    struct store_group group; /* what is left of the running one, if `grouping` */
     size_t scans;
     /* Clients may take all reader slots that are free; those of the daemon it has from the start.
      */
