@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows visited in one call, so that a call stays short. */
+/* Rows visited and bytes freed in one call, so that a call stays short. */
 #define SHARE 1024
+#define SHARE_BYTES (64U << 20)
 
 /* The transaction in the rows of uploads: no snapshot leads to their blobs. */
 #define UPLOAD_TXN 0
@@ -164,6 +165,7 @@ static bool is_kept(const struct store *store, uint64_t txn, uint64_t blob, cons
 static int collect_rows(struct store *store, MDB_cursor *cursor, uint64_t oldest,
                         const uint64_t *pinned, size_t count)
 {
+    const uint64_t before = store->totals.garbage_bytes;
     struct garbage_key row;
     MDB_val key, data;
     int freed = 0;
@@ -176,7 +178,7 @@ static int collect_rows(struct store *store, MDB_cursor *cursor, uint64_t oldest
         if (key.mv_size != sizeof(row))
             return -EUCLEAN;
         memcpy(&row, key.mv_data, sizeof(row));
-        if (i == SHARE) {
+        if (i == SHARE || before - store->totals.garbage_bytes >= SHARE_BYTES) {
             store->collected = row;
             return freed;
         }

@@ -37,11 +37,11 @@
 #define READERS_MAX 2048
 #define LOCK_FILE_SIZE (READERS_MAX * 64 + 4096) /* a reader's slot is a cache line */
 
-#define STEP (1U << 20)   /* bytes taken at once */
-#define MORE (2U << 20)   /* the same after a transaction that was short of them */
-#define STRIDE (4U << 20) /* the same for a value that needs many */
-#define WORN (4U << 20)   /* of a file: pages enough to lie in the way of each other */
-#define AHEAD (8U << 20)  /* bytes to have in reserve when there is time */
+#define STEP (1U << 20)       /* bytes taken at once */
+#define MORE (2U << 20)       /* the same after a transaction that was short of them */
+#define WORN (4U << 20)       /* of a file: pages enough to lie in the way of each other */
+#define AHEAD_MAX (16U << 20) /* bytes to have in reserve when there is time */
+#define AHEAD_PART 64         /* of the file, where that is less; a step at least */
 
 /* What a commit adds besides its changes: counters, and the list of free pages, which takes 8 bytes
  * for each page of the file at worst. */
@@ -248,15 +248,15 @@ static void reserve_begin(struct store *store)
 bool reserve_approach(struct store *store, const struct claim *claim)
 {
     struct reserve *reserve = &store->reserve;
-    uint64_t stride = STRIDE / store->page_size;
+    uint64_t step = STEP / store->page_size;
     uint64_t most;
 
     if (store->changes == 0)
         reserve_begin(store);
     most = reserve->last + pages_with(reserve, claim) + 2 * commit_pages(reserve->last);
-    if (most > reserve->max || most <= reserve->pages + stride)
+    if (most > reserve->max || most <= reserve->pages + step)
         return false;
-    return reserve_grow(store, reserve->pages + stride) == 0;
+    return reserve_grow(store, reserve->pages + step) == 0;
 }
 
 int reserve_claim(struct store *store, const struct claim *claim)
@@ -326,11 +326,14 @@ bool reserve_last_resort(struct store *store)
 int store_reserve_ahead(struct store *store)
 {
     struct reserve *reserve = &store->reserve;
-    uint64_t wanted = min(file_pages(store) + AHEAD / store->page_size, reserve->max);
+    uint64_t last = file_pages(store);
+    uint64_t step = STEP / store->page_size;
+    uint64_t ahead = min(max(last / AHEAD_PART, step), AHEAD_MAX / store->page_size);
+    uint64_t wanted = min(last + ahead, reserve->max);
 
     if (store->change || reserve->fence || reserve->pages >= wanted)
         return 0;
-    return reserve_grow_to(store, min(wanted, reserve->pages + STEP / store->page_size)) == 0;
+    return reserve_grow_to(store, min(wanted, reserve->pages + step)) == 0;
 }
 
 /* Gives the lock file its memory before LMDB maps it, for the same reason as the data file's.
