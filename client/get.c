@@ -61,7 +61,8 @@ static int record_keep(const struct record *record, struct record *ret_record,
 
     if (!attributes)
         return out_of_memory();
-    memcpy(attributes, record->type, length);
+    if (length > 0)
+        memcpy(attributes, record->type, length);
     *ret_record = *record;
     ret_record->type = (const char *)attributes;
     ret_record->metadata = attributes + type_length;
