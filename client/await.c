@@ -74,7 +74,8 @@ static int channel_poll(struct channel *channel, int64_t deadline)
     int64_t left = deadline_left(deadline);
     struct timespec timeout = deadline_timespec(left);
 
-    if (channel->connection.ring.page)
+    /* With a ring, only a descriptor can be waiting for the socket. */
+    if (channel->connection.ring.page && channel->connection.passing == 0)
         return ringing_wait(channel, ring_has_news, deadline);
     if (left == 0)
         return -ETIMEDOUT;

@@ -279,7 +279,7 @@ static int channel_prepare_ring(struct channel *channel, int64_t deadline)
         return 0;
     channel->called = RING_AFTER + 1;
     r = ringing_attach(channel, deadline);
-    if (r == 0 || r == -ECONNRESET || r == -ETIMEDOUT || r == -EPROTO)
+    if (r <= 0)
         return r;
     return channel->calls == MEMSTORE_CALLS_RING ? -EOPNOTSUPP : 0;
 }

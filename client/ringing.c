@@ -50,28 +50,28 @@ static int ring_hand_over(struct channel *channel, int fd, int64_t deadline)
     int r;
 
     if (!connection_queue(&channel->connection, &header, 0))
-        return -ENOMEM;
+        return 1;
     channel->connection.passing_fds[0] = fd;
     channel->connection.passing = 1;
     r = channel_await(channel, &expected, deadline, &answer);
     if (r < 0)
         return r;
-    r = answer.status;
     connection_consume(&channel->connection, &answer.frame);
-    return r;
+    if (connection_unread(&channel->connection) > 0)
+        return -EPROTO; /* nothing else was asked for */
+    return answer.status < 0 ? 1 : 0;
 }
 
 int ringing_attach(struct channel *channel, int64_t deadline)
 {
     void *file;
     int fd = -1;
-    int r = ring_file(&fd);
+    int r = 1;
 
-    if (r < 0)
-        return r;
+    if (ring_file(&fd) < 0)
+        return 1;
     file = mmap(NULL, RING_FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    r = file == MAP_FAILED ? -errno : 0;
-    if (r == 0) {
+    if (file != MAP_FAILED) {
         if (channel->holds_bulk)
             ((struct ring_page *)file)->bulk_use = RING_BULK_CLIENT;
         r = ring_hand_over(channel, fd, deadline);
@@ -114,12 +114,12 @@ static bool has_cores(void)
 
 /* Looks until it is there, it is time to sleep, or others need the core. */
 static bool look_for_a_while(struct channel *channel,
-                             bool (*is_there)(const struct channel *channel))
+                             bool (*is_there)(const struct channel *channel), int64_t now)
 {
     const struct ring_page *page = channel->connection.ring.page;
     const bool yields = atomic_load_explicit(&page->is_crowded, memory_order_relaxed);
-    const int64_t end = deadline_now() + (channel->woke ? SPIN_WOKEN : SPIN);
-    int64_t before, now = end - SPIN;
+    const int64_t end = now + (channel->woke ? SPIN_WOKEN : SPIN);
+    int64_t before;
 
     do {
         for (int i = yields ? LOOKS - 1 : 0; i < LOOKS; i++) {
@@ -143,10 +143,11 @@ static bool look_for_a_while(struct channel *channel,
     return false;
 }
 
-static bool spin(struct channel *channel, bool (*is_there)(const struct channel *channel))
+static bool spin(struct channel *channel, bool (*is_there)(const struct channel *channel),
+                 int64_t now)
 {
     bool found = is_there(channel) || (has_cores() && spin_wanted(&channel->spin) &&
-                                       look_for_a_while(channel, is_there));
+                                       look_for_a_while(channel, is_there, now));
 
     channel->woke = false;
     return found;
@@ -189,9 +190,13 @@ static int sleep_once(struct channel *channel, bool (*is_there)(const struct cha
 int ringing_wait(struct channel *channel, bool (*is_there)(const struct channel *channel),
                  int64_t deadline)
 {
+    const int64_t now = deadline_now();
     int r = 0;
 
-    if (spin(channel, is_there))
+    /* Also where there is something: that may go on and on, and never be all of it. */
+    if (now >= deadline)
+        return -ETIMEDOUT;
+    if (spin(channel, is_there, now))
         return 0;
     while (!is_there(channel) && r == 0)
         r = sleep_once(channel, is_there, deadline);

@@ -4,8 +4,9 @@
 
 #include "channel.h"
 
-/* Makes a ring and hands it over. -EOPNOTSUPP, -EINVAL and the like: the daemon does not take it,
- * or there is no memory for it; the connection is as it was. Others: as channel_await. */
+/* Makes a ring and hands it over. Returns 0, or 1 if there is none to be had: the daemon does not
+ * take it, or memory is short, and the connection is as it was. Negative errno: as channel_await.
+ */
 int ringing_attach(struct channel *channel, int64_t deadline);
 
 /* Wakes the daemon if it sleeps and awaits this (RING_AWAITS_...). Negative errno. */

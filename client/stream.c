@@ -1,5 +1,6 @@
 #include "stream.h"
 
+#include "deadline.h"
 #include "ringing.h"
 
 #include <errno.h>
@@ -20,9 +21,16 @@ static int64_t window_room(const struct channel *channel)
     return (int64_t)(STREAM_WINDOW - (channel->filled - taken));
 }
 
+/* Some of it, at least; it may have come with the answer to the request before. */
+static bool has_answer(const struct channel *channel)
+{
+    return connection_unread(&channel->connection) > 0 ||
+           ring_available(&channel->connection.ring) != 0;
+}
+
 static bool has_news(const struct channel *channel)
 {
-    return window_room(channel) != 0 || ring_available(&channel->connection.ring) != 0;
+    return window_room(channel) != 0 || has_answer(channel);
 }
 
 static uint64_t min(uint64_t a, uint64_t b)
@@ -51,12 +59,13 @@ int stream_value(struct channel *channel, uint64_t id, const struct part *value,
 
     channel->stream_id = id;
     channel->filled = 0;
-    while (r == 0 && channel->filled < value->length &&
-           ring_available(&channel->connection.ring) == 0) {
+    while (r == 0 && channel->filled < value->length && !has_answer(channel)) {
         int64_t room = window_room(channel);
 
         if (room < 0)
             r = (int)room;
+        else if (deadline_left(deadline) == 0)
+            r = -ETIMEDOUT;
         else if (room == 0)
             r = ringing_wait(channel, has_news, deadline);
         else

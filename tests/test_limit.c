@@ -96,6 +96,18 @@ START_TEST(large_values_count_the_same)
 }
 END_TEST
 
+/* As the first thing that is asked, too, with all that has to be agreed on before. */
+START_TEST(what_is_far_too_large_is_refused_at_once)
+{
+    start("1M");
+    ck_assert_int_eq(put("a", 2 * MIB), -EDQUOT);
+    ck_assert_int_eq(put("a", 2 * MIB), -EDQUOT);
+    ck_assert_int_eq(put("a", MIB), 0);
+    ck_assert_int_eq(put("b", 2 * MIB), -EDQUOT);
+    ck_assert_uint_eq(used(), MIB);
+}
+END_TEST
+
 START_TEST(overwrite_counts_the_difference)
 {
     start("100");
@@ -299,6 +311,7 @@ static Suite *suite(void)
     tcase_add_test(limit, exactly_at_the_limit_fits);
     tcase_add_test(limit, one_byte_over_the_limit_does_not_fit);
     tcase_add_test(limit, large_values_count_the_same);
+    tcase_add_test(limit, what_is_far_too_large_is_refused_at_once);
     tcase_add_test(limit, overwrite_counts_the_difference);
     tcase_add_test(limit, overwrite_at_the_limit_fits);
     tcase_add_test(limit, keys_and_metadata_are_free);
