@@ -127,14 +127,17 @@ int record_read(const void *data, size_t length, struct record *ret_record)
     struct rest rest = {.at = data, .length = length};
     struct record record = {0};
     struct record_head head;
-    const uint8_t *type = NULL;
+    const uint8_t *type;
+    size_t type_length;
     uint8_t flags;
 
     if (length > RECORD_MAX || !take(&rest, &head, sizeof(head)))
         return -EUCLEAN;
     flags = (uint8_t)head.modified_and_flags;
-    if (!take_fields(&rest, flags, &record) ||
-        ((flags & RECORD_TYPE) && !take_bytes(&rest, record.type_length, &type)) ||
+    if (!take_fields(&rest, flags, &record))
+        return -EUCLEAN;
+    type_length = flags & RECORD_TYPE ? record.type_length : 0;
+    if (!take_bytes(&rest, type_length, &type) ||
         !take_bytes(&rest, record.metadata_length, &record.metadata))
         return -EUCLEAN;
     record.version = head.version;

@@ -513,6 +513,29 @@ START_TEST(metadata_round_trips_in_order_of_names)
 }
 END_TEST
 
+START_TEST(metadata_needs_no_content_type)
+{
+    struct memstore_metadata pair = {"a", "1"};
+    struct memstore_put_options options = {
+        .size = sizeof(options), .metadata = &pair, .metadata_count = 1};
+    const size_t sizes[] = {5, 5000, MILLION};
+    struct memstore_object *object;
+    uint8_t *bytes = malloc(MILLION);
+
+    harness_fill(bytes, MILLION, 1);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        memstore_object_free(put("k", 1, bytes, sizes[i], &options));
+        object = get("k", 1);
+        ck_assert_ptr_null(memstore_object_content_type(object));
+        ck_assert_uint_eq(memstore_object_metadata_count(object), 1);
+        ck_assert_str_eq(memstore_object_metadata(object, "a"), "1");
+        ck_assert_uint_eq(memstore_object_size(object), sizes[i]);
+        memstore_object_free(object);
+    }
+    free(bytes);
+}
+END_TEST
+
 static int put_with_pairs(const struct memstore_metadata *pairs, size_t count)
 {
     struct memstore_put_options options = {
@@ -1173,6 +1196,7 @@ static Suite *suite(void)
     tcase_add_test(attributes, content_type_is_kept_as_given);
     tcase_add_test(attributes, content_type_too_long_is_refused);
     tcase_add_test(attributes, metadata_round_trips_in_order_of_names);
+    tcase_add_test(attributes, metadata_needs_no_content_type);
     tcase_add_test(attributes, wrong_metadata_is_refused);
     tcase_add_test(keys, keys_are_taken_literally);
     tcase_add_test(keys, longest_key_works_in_every_call);

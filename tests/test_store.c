@@ -732,8 +732,15 @@ START_TEST(records_are_checked)
     ck_assert_uint_eq(read.type_length, 4);
     ck_assert_mem_eq(read.type, "text", 4);
     ck_assert_mem_eq(read.metadata, bytes, 100);
+    ck_assert_ptr_eq(read.type + 4, read.metadata);
     for (size_t cut = 0; cut < length; cut++)
         ck_assert_int_eq(record_read(place, cut, &read), -EUCLEAN);
+    record.type_length = NO_CONTENT_TYPE;
+    record_write(&record, place);
+    ck_assert_int_eq(record_read(place, record_length(&record), &read), 0);
+    ck_assert_uint_eq(read.type_length, NO_CONTENT_TYPE);
+    ck_assert_ptr_eq(read.type, read.metadata);
+    ck_assert_mem_eq(read.metadata, bytes, 100);
     record.blob = 7;
     record.size = UINT32_MAX;
     record.modified = -1;
