@@ -44,7 +44,7 @@ struct record {
     int64_t expires;  /* the same; 0: never */
     uint64_t blob;    /* the row that holds the value; 0: it stands in the record */
     uint8_t etag[ETAG_BYTES];
-    const char *type; /* in what was read: right in front of the metadata, even if it is none */
+    const char *type;     /* in what was read: right in front of the metadata, even if it is none */
     uint16_t type_length; /* or NO_CONTENT_TYPE */
     uint32_t metadata_length;
     const uint8_t *metadata;
