@@ -16,7 +16,7 @@ static const char usage[] = "usage: bench BUILD SVG [quick]\n";
 static const struct settings full = {.rounds = 15,
                                      .slice_ns = 25 * MILLISECOND_NS,
                                      .singles_ns = 50 * MILLISECOND_NS,
-                                     .workers_ns = 200 * MILLISECOND_NS,
+                                     .workers_ns = 120 * MILLISECOND_NS,
                                      .few = 100,
                                      .many = 10000,
                                      .all = 1000000};

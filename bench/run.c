@@ -1,6 +1,7 @@
 #include "bench/run.h"
 
 #include "bench/process.h"
+#include "bench/timing.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -24,6 +25,7 @@ struct settings settings;
 
 static char folder[64];
 static pid_t main_pid;
+static int64_t started;
 static volatile sig_atomic_t interrupted;
 static atomic_flag failed = ATOMIC_FLAG_INIT;
 
@@ -90,6 +92,7 @@ static void raise_descriptors(void)
 void run_begin(void)
 {
     main_pid = getpid();
+    started = timing_now();
     atexit(clean_up);
     catch_signals();
     snprintf(folder, sizeof(folder), "/dev/shm/memstore-bench-XXXXXX");
@@ -137,7 +140,7 @@ void run_progress(const char *format, ...)
 {
     va_list arguments;
 
-    fprintf(stderr, "bench: ");
+    fprintf(stderr, "bench: %3d s: ", (int)((timing_now() - started) / SECOND_NS));
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);

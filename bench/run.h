@@ -35,7 +35,7 @@ _Noreturn void run_fail(const char *format, ...) __attribute__((format(printf, 1
 /* The path of a file in the run's folder. */
 void run_path(char path[RUN_PATH], const char *name);
 
-/* Tells people what is going on. */
+/* Tells people what is going on, and since when. */
 void run_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Memory that the process and its later children share, zeroed; or the run fails. */
