@@ -317,9 +317,10 @@ static int collect(struct server *server, uint64_t now)
     uint64_t oldest;
     int r;
 
-    /* In this order: the last commit, the readers' slots, their pins. */
+    /* In this order: the last commit, the readers' slots, their pins. Without a pin table nobody
+     * can keep what an old snapshot leads to for longer than the snapshot. */
     atomic_thread_fence(memory_order_seq_cst);
-    oldest = store_oldest_reader(server->store);
+    oldest = direct->tables > 0 ? store_oldest_reader(server->store) : UINT64_MAX;
     atomic_thread_fence(memory_order_seq_cst);
     r = read_all_pins(server, &pinned);
     if (r == 0)
