@@ -178,22 +178,24 @@ static bool sweep(struct server *server, uint64_t now)
     return found;
 }
 
+static void tell_all(struct rings *rings, bool wake_us)
+{
+    struct client *client;
+
+    for (client = TAILQ_FIRST(&rings->active); client; client = TAILQ_NEXT(client, active))
+        tell(client, wake_us ? wishes(client) : 0);
+}
+
 /* Has all clients wake us. Returns whether one of them came before it could know. */
 static bool rest(struct server *server)
 {
     struct rings *rings = &server->rings;
     struct client *client;
-    bool found;
 
-    TAILQ_FOREACH (client, &rings->active, active) {
-        tell(client, wishes(client));
-    }
+    tell_all(rings, true);
     atomic_thread_fence(memory_order_seq_cst);
-    found = look(server);
-    if (found) {
-        TAILQ_FOREACH (client, &rings->active, active) {
-            tell(client, 0);
-        }
+    if (look(server)) {
+        tell_all(rings, false);
         return true;
     }
     while ((client = TAILQ_FIRST(&rings->active)))

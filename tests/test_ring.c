@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -570,15 +573,37 @@ START_TEST(request_on_the_way_to_sleep_is_done)
 }
 END_TEST
 
-/* A daemon that sleeps is woken by a byte, and a client that sleeps by a change. */
+static int continue_soon(int index, void *argument)
+{
+    (void)index;
+    (void)argument;
+    pause_for(10000);
+    return kill(raw_server->pid, SIGCONT);
+}
+
+/* A daemon that sleeps is woken by a byte, and a client that sleeps by the daemon: not by time. */
 START_TEST(both_sides_wake_each_other)
 {
+    const struct timespec long_time = {.tv_sec = (time_t)harness_seconds(15)};
+    struct frame_header header = raw_header(OPERATION_STATS, 0);
     int fd = raw_open_ring();
+    struct ring_page *page = raw_ring_of(fd)->page;
 
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 5; i++) {
+        uint32_t changes = atomic_load(&page->changes);
+        pid_t pid;
+        long r;
+
         harness_await(is_asleep, NULL, "a daemon that sleeps");
-        ck_assert_uint_eq(atomic_load(&raw_ring_of(fd)->page->daemon_awaits), RING_AWAITS_REQUESTS);
-        raw_expect_alive(fd);
+        ck_assert_uint_eq(atomic_load(&page->daemon_awaits), RING_AWAITS_REQUESTS);
+        stop_daemon();
+        atomic_store(&page->client_sleeps, 1);
+        raw_ring_put(fd, &header, sizeof(header));
+        pid = harness_fork(continue_soon, 0, NULL);
+        r = syscall(SYS_futex, &page->changes, FUTEX_WAIT, changes, &long_time, NULL, 0);
+        ck_assert_msg(r == 0 || errno == EAGAIN, "futex: %s", strerror(errno));
+        raw_expect_answer(fd, &header, 0);
+        ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
     }
     raw_done(fd);
 }
