@@ -32,7 +32,8 @@ DAEMON := main guard closer options lock_file data_folder memory listener \
 CLIENT := handle turns channel connect await ringing stream memfd bulk fork environment direct \
 	message object put_head put get view key list pair writer reserve batch batch_answers pipeline \
 	atomic url stats holders
-CLI := main arguments help commands key text status input output progress transfer print json
+CLI := main arguments help commands key text status input output doomed progress transfer tally \
+	folder walk tree tree_put tree_get print json
 
 common_objects := $(COMMON:%=$(BUILD)/common/%.o)
 daemon_objects := $(DAEMON:%=$(BUILD)/daemon/%.o) $(common_objects)
@@ -47,7 +48,7 @@ packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
 TESTS := common connection store daemon protocol buffer ring ringing scribble impostor group upload hostile patience pins behaviour limit \
-	processes handle batch bulk writer reserve command direct view fork holders install systemd
+	processes handle batch bulk writer reserve command tree direct view fork holders install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
 THRICE := behaviour limit processes handle batch bulk upload writer reserve command
 # These run twice, over the socket and through a ring.

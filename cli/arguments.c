@@ -2,6 +2,7 @@
 
 #include "commands.h"
 #include "common/size.h"
+#include "key.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -16,9 +17,10 @@ static const struct option long_options[] = {
     {"type", required_argument, NULL, 't'},   {"metadata", required_argument, NULL, 'm'},
     {"range", required_argument, NULL, 'R'},  {"long", no_argument, NULL, 'l'},
     {"limit", required_argument, NULL, 'n'},  {"null", no_argument, NULL, '0'},
-    {"json", no_argument, NULL, 'J'},         {NULL, 0, NULL, 0},
+    {"json", no_argument, NULL, 'J'},         {"recursive", no_argument, NULL, 'r'},
+    {"all", no_argument, NULL, 'A'},          {NULL, 0, NULL, 0},
 };
-#define SHORT_OPTIONS ":s:ht:m:ln:0"
+#define SHORT_OPTIONS ":s:ht:m:ln:0r"
 #define OPTIONS_EVERYWHERE "sThV"
 
 /* The option with this letter; if there is none, the end of the table, without a name. */
@@ -122,6 +124,12 @@ static enum status take_option(struct arguments *arguments, int option, char *te
     case 'J':
         arguments->is_json = true;
         break;
+    case 'r':
+        arguments->is_recursive = true;
+        break;
+    case 'A':
+        arguments->is_all = true;
+        break;
     }
     return STATUS_DONE;
 }
@@ -175,6 +183,34 @@ static enum status scan(struct arguments *arguments, const char *prefix, int arg
     return status;
 }
 
+/* What goes together with --recursive, and what only with it. */
+static enum status check_recursive(const struct arguments *arguments)
+{
+    const char *name = arguments->command->name;
+    bool has_range = arguments->offset > 0 || arguments->length != MEMSTORE_TO_END;
+
+    if (!arguments->is_recursive && arguments->is_all)
+        return complain_usage(name, "--all goes with --recursive");
+    if (!arguments->is_recursive && arguments->is_json && arguments->command->recursive)
+        return complain_usage(name, "%s has --json only with --recursive", name);
+    if (arguments->is_recursive && has_range)
+        return complain_usage(name, "--range and --recursive exclude each other");
+    return STATUS_DONE;
+}
+
+/* Everything is removed only by who says so. */
+static enum status check_prefix(const struct arguments *arguments)
+{
+    const char *prefix = arguments_operand(arguments, 0);
+    bool is_empty = !prefix || key_of_argument(prefix).length == 0;
+
+    if (arguments->is_all && !is_empty)
+        return complain_usage("rm", "--all and a prefix exclude each other");
+    if (arguments->is_recursive && !arguments->is_all && is_empty)
+        return complain_usage("rm", "rm --recursive needs a prefix, or --all to remove everything");
+    return STATUS_DONE;
+}
+
 static enum status check_operands(const struct arguments *arguments)
 {
     const struct command *command = arguments->command;
@@ -187,7 +223,7 @@ static enum status check_operands(const struct arguments *arguments)
                               *command->operands ? command->operands : "options only");
     if (arguments->is_json && arguments->ends_with_nul)
         return complain_usage(command->name, "--json and --null exclude each other");
-    return STATUS_DONE;
+    return strcmp(command->name, "rm") == 0 ? check_prefix(arguments) : STATUS_DONE;
 }
 
 static enum status find_command(struct arguments *arguments, const char *name)
@@ -223,7 +259,10 @@ enum status arguments_init(struct arguments *arguments, int argc, char **argv)
         return status;
     arguments->operands = argv + start + optind;
     arguments->operand_count = argc - start - optind;
-    return check_operands(arguments);
+    status = check_recursive(arguments);
+    if (arguments->is_recursive && status == STATUS_DONE)
+        arguments->command = arguments->command->recursive;
+    return status == STATUS_DONE ? check_operands(arguments) : status;
 }
 
 void arguments_finish(struct arguments *arguments)

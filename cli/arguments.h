@@ -27,6 +27,8 @@ struct arguments {
     bool is_long;
     bool ends_with_nul;
     bool is_json;
+    bool is_recursive;
+    bool is_all;
     char **operands; /* what is not an option: keys and files, NULL-terminated */
     int operand_count;
 };

@@ -6,6 +6,7 @@
 #include "key.h"
 #include "print.h"
 #include "transfer.h"
+#include "tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -145,18 +146,24 @@ static enum status command_holders(struct memstore *store, const struct argument
     return status;
 }
 
+static const struct command put_tree = {
+    "put", "", "a folder and at most one prefix", 1, 2, false, tree_put, NULL};
+static const struct command get_tree = {"get",    "",  "a prefix and a folder", 2, 2, false,
+                                        tree_get, NULL};
+static const struct command rm_tree = {"rm", "", "at most one prefix", 0, 1, false, tree_rm, NULL};
+
 static const struct command commands[] = {
-    {"put", "tm", "a key and at most one file", 1, 2, false, transfer_put},
-    {"get", "R", "a key and at most one file", 1, 2, false, transfer_get},
-    {"exists", "", "one key", 1, 1, false, command_exists},
-    {"rm", "", "at least one key", 1, -1, false, command_rm},
-    {"ls", "ln0J", "at most one prefix", 0, 1, false, command_ls},
-    {"info", "J", "one key", 1, 1, false, command_info},
-    {"cp", "", "a source key and a target key", 2, 2, false, command_cp},
-    {"mv", "", "a source key and a target key", 2, 2, false, command_mv},
-    {"url", "", "one key", 1, 1, true, command_url},
-    {"stats", "J", "options only", 0, 0, false, command_stats},
-    {"holders", "J", "options only", 0, 0, false, command_holders},
+    {"put", "tmrJ", "a key and at most one file", 1, 2, false, transfer_put, &put_tree},
+    {"get", "RrJ", "a key and at most one file", 1, 2, false, transfer_get, &get_tree},
+    {"exists", "", "one key", 1, 1, false, command_exists, NULL},
+    {"rm", "rAJ", "at least one key", 1, -1, false, command_rm, &rm_tree},
+    {"ls", "ln0J", "at most one prefix", 0, 1, false, command_ls, NULL},
+    {"info", "J", "one key", 1, 1, false, command_info, NULL},
+    {"cp", "", "a source key and a target key", 2, 2, false, command_cp, NULL},
+    {"mv", "", "a source key and a target key", 2, 2, false, command_mv, NULL},
+    {"url", "", "one key", 1, 1, true, command_url, NULL},
+    {"stats", "J", "options only", 0, 0, false, command_stats, NULL},
+    {"holders", "J", "options only", 0, 0, false, command_holders, NULL},
 };
 
 const struct command *command_find(const char *name)

@@ -18,6 +18,7 @@ struct command {
     int most;             /* -1: no end */
     bool is_offline;      /* runs without a store, which is then NULL */
     enum status (*run)(struct memstore *store, const struct arguments *arguments);
+    const struct command *recursive; /* what it is with --recursive; NULL: it has no such option */
 };
 
 /* NULL: there is no such command. */

@@ -35,6 +35,7 @@ static const char help_general[] =
     "  echo hello | memstore put greeting\n"
     "  memstore get greeting\n"
     "  memstore put -t image/png logo logo.png\n"
+    "  memstore put --recursive public site/  all files of a folder; so do get and rm\n"
     "  memstore ls -l\n"
     "  memstore put --help                    more on put\n"
     "\n"
@@ -45,6 +46,7 @@ static const char help_general[] =
 
 static const char help_put[] =
     "Usage: memstore put [-t TYPE] [-m NAME=VALUE]… KEY [FILE]\n"
+    "       memstore put --recursive [-t TYPE] [-m NAME=VALUE]… [--json] DIR [PREFIX]\n"
     "\n"
     "Stores FILE (none or -: standard input) under KEY, in one step: others see the old value\n"
     "or the new one, and after an error the old. Type and metadata are replaced as well.\n"
@@ -52,14 +54,24 @@ static const char help_put[] =
     "  -t, --type TYPE            content type, kept as given; none if not given\n"
     "  -m, --metadata NAME=VALUE  a pair of words to keep with it; as often as you like\n"
     "\n"
+    "With --recursive, all files in the folder DIR and below, each by itself. The key of each\n"
+    "is PREFIX, as it is, and the path below DIR. Links, pipes, sockets and devices are passed\n"
+    "over, and empty folders leave no trace. A file that cannot be read keeps no other from being\n"
+    "stored; a full store ends it.\n"
+    "\n"
+    "  -r, --recursive            store the files of a folder\n"
+    "      --json                 say in the end what was done\n"
+    "\n"
     "Examples:\n"
     "  memstore put report.pdf report.pdf\n"
+    "  memstore put --recursive public site/\n"
     "  memstore put -t text/html -m author=ann -m lang=en pages/1 index.html\n"
     "  tar cz src | memstore put backup/src.tar.gz\n"
     "  memstore put -- -odd-key- file\n";
 
 static const char help_get[] =
     "Usage: memstore get [--range OFFSET:LENGTH] KEY [FILE]\n"
+    "       memstore get --recursive [--json] PREFIX DIR\n"
     "\n"
     "Writes the value of KEY to FILE (none or -: standard output). It is one whole value of one\n"
     "moment. FILE changes only when all of it has been written.\n"
@@ -67,8 +79,17 @@ static const char help_get[] =
     "      --range OFFSET:LENGTH  only these bytes; K, M and G count in 1024s; no LENGTH means\n"
     "                             to the end\n"
     "\n"
+    "With --recursive, all objects whose keys start with PREFIX, into the folder DIR, which is\n"
+    "made if need be: what is behind PREFIX is the path of the file, and its folders are made.\n"
+    "Nothing is ever written outside of DIR: keys with '..' or an empty name in them are refused,\n"
+    "and links in DIR are not followed. Such a key keeps no other from being written.\n"
+    "\n"
+    "  -r, --recursive            write many objects to a folder\n"
+    "      --json                 say in the end what was done\n"
+    "\n"
     "Examples:\n"
     "  memstore get report.pdf /tmp/report.pdf\n"
+    "  memstore get --recursive site/ public\n"
     "  memstore get backup/src.tar.gz | tar tz\n"
     "  memstore get --range 0:16 report.pdf | xxd\n"
     "  memstore get --range 1M: video > rest\n";
@@ -84,13 +105,21 @@ static const char help_exists[] =
 
 static const char help_rm[] =
     "Usage: memstore rm KEY…\n"
+    "       memstore rm --recursive [--json] PREFIX\n"
+    "       memstore rm --recursive [--json] --all\n"
     "\n"
     "Removes objects; their memory is free at once. A key that is missing does not keep the\n"
     "others from being removed; the exit status is then 1.\n"
     "\n"
+    "With --recursive, all objects whose keys start with PREFIX.\n"
+    "\n"
+    "  -r, --recursive  remove by prefix\n"
+    "      --all        every object there is, in place of a prefix\n"
+    "      --json       say in the end what was done\n"
+    "\n"
     "Examples:\n"
     "  memstore rm greeting report.pdf\n"
-    "  memstore ls -0 tmp/ | xargs -0 -r memstore rm --\n";
+    "  memstore rm --recursive tmp/\n";
 
 static const char help_ls[] =
     "Usage: memstore ls [-l] [-0] [-n LIMIT] [--json] [PREFIX]\n"

@@ -186,6 +186,22 @@ enum status json_stats(const struct memstore_stats *stats)
     return STATUS_DONE;
 }
 
+enum status json_tally(const struct tally *tally)
+{
+    json_t *object = json_object();
+
+    if (set_number(object, "objects", tally->objects) ||
+        set_number(object, "bytes", tally->bytes) ||
+        set_number(object, "skipped", tally->skipped) ||
+        set_number(object, "failed", tally->failed)) {
+        json_decref(object);
+        return out_of_memory();
+    }
+    json_write(object, JSON_INDENT(2));
+    putchar('\n');
+    return STATUS_DONE;
+}
+
 static json_t *holder_json(const struct memstore_holder *holder)
 {
     json_t *object = json_object();

@@ -10,6 +10,7 @@
 
 #include "client/memstore.h"
 #include "status.h"
+#include "tally.h"
 
 /* One array, an object a line. */
 enum status json_list(const struct memstore_list *list);
@@ -17,6 +18,9 @@ enum status json_list(const struct memstore_list *list);
 enum status json_object_info(const struct memstore_object *object);
 
 enum status json_stats(const struct memstore_stats *stats);
+
+/* What a command on many objects did. */
+enum status json_tally(const struct tally *tally);
 
 /* One array, a holder a line. */
 enum status json_holders(const struct memstore_holder *holders, size_t count);

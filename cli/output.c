@@ -1,39 +1,16 @@
 #include "output.h"
 
+#include "doomed.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* For the signal handler alone: the file to remove. There is one output at a time. */
-static char *volatile doomed;
-
-static void die_tidily(int number)
-{
-    if (doomed)
-        unlink(doomed);
-    raise(number); /* SA_RESETHAND: this time it ends us */
-}
-
-static void doom(char *temporary)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    struct sigaction tidy = {.sa_handler = die_tidily, .sa_flags = SA_RESETHAND};
-    struct sigaction old;
-
-    doomed = temporary;
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &tidy, NULL);
-    }
-    signal(SIGXFSZ, SIG_IGN); /* a file that grows too big is then -EFBIG, not the end of us */
-}
 
 /* The permissions that the file will have: those it has, or what the umask leaves. */
 static mode_t output_mode(const struct stat *old)
@@ -73,7 +50,7 @@ static int open_temporary(struct output *output, const char *path, const struct 
         error = -ENOMEM;
         goto free_path;
     }
-    doom(output->temporary); /* before it is there, so that no signal comes in between */
+    doomed_set(AT_FDCWD, output->temporary);
     output->fd = mkostemp(output->temporary, O_CLOEXEC);
     if (output->fd < 0) {
         error = -errno;
@@ -86,7 +63,7 @@ static int open_temporary(struct output *output, const char *path, const struct 
     return error;
 
 free_temporary:
-    doomed = NULL;
+    doomed_clear();
     free(output->temporary);
 free_path:
     free(output->path);
@@ -157,7 +134,7 @@ int output_write(struct output *output, const void *data, size_t size)
 
 static void output_free(struct output *output)
 {
-    doomed = NULL;
+    doomed_clear();
     free(output->temporary);
     free(output->path);
     *output = (struct output){.fd = -1};

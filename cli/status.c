@@ -70,12 +70,17 @@ complain_arguments(const char *format, va_list arguments, const char *command)
     free(text);
 }
 
+void complain_list(const char *format, va_list arguments)
+{
+    complain_arguments(format, arguments, NULL);
+}
+
 void complain(const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    complain_arguments(format, arguments, NULL);
+    complain_list(format, arguments);
     va_end(arguments);
 }
 

@@ -2,6 +2,8 @@
 #ifndef MEMSTORE_CLI_STATUS_H
 #define MEMSTORE_CLI_STATUS_H
 
+#include <stdarg.h>
+
 enum status {
     STATUS_DONE = 0,
     STATUS_MISSING = 1,     /* no such key */
@@ -22,6 +24,8 @@ const char *status_message(int error);
 
 /* Writes "memstore: …" to stderr, on one line whatever bytes are in it. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void complain_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 /* Complains with the library's words; returns the status. */
 enum status complain_store(int error);

@@ -1,29 +1,12 @@
 #include "transfer.h"
 
 #include "arguments.h"
-#include "client/memstore.h"
-#include "input.h"
-#include "key.h"
 #include "output.h"
-#include "progress.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Bytes at a time. An input that ends within the first piece is put in one call. */
-#define PIECE_SIZE ((size_t)256 * 1024)
-
-/* A put on its way. */
-struct upload {
-    struct memstore *store;
-    struct key key;
-    struct input input;
-    struct memstore_put_options options;
-    void *piece;
-    size_t piece_size;
-};
 
 static enum status file_failed(const char *file, int error)
 {
@@ -48,44 +31,62 @@ static enum status put_at_once(const struct upload *upload)
 }
 
 /* Hands piece after piece to the writer, the one that is there already first. */
-static enum status put_all_pieces(struct upload *upload, struct memstore_writer *writer)
+static enum status put_all_pieces(const struct upload *upload, struct memstore_writer *writer)
 {
-    struct progress progress;
-    enum status status = STATUS_DONE;
+    struct input input = upload->input;
+    size_t size = upload->piece_size;
     int error;
 
-    progress_init(&progress, upload->key.bytes, upload->input.size, upload->input.fd);
-    while (upload->piece_size > 0 && status == STATUS_DONE) {
-        error = memstore_writer_write(writer, upload->piece, upload->piece_size);
+    while (size > 0) {
+        error = memstore_writer_write(writer, upload->piece, size);
         if (error) {
-            status = put_failed(upload, error);
-            break;
+            progress_finish(upload->progress);
+            return put_failed(upload, error);
         }
-        progress_add(&progress, upload->piece_size);
-        error = input_read(&upload->input, upload->piece, PIECE_SIZE, &upload->piece_size);
-        if (error)
-            status = file_failed(upload->input.name, error);
+        progress_add(upload->progress, size);
+        error = input_read(&input, upload->piece, TRANSFER_PIECE, &size);
+        if (error) {
+            progress_finish(upload->progress);
+            return file_failed(input.name, error);
+        }
     }
-    progress_finish(&progress);
-    return status;
+    return STATUS_DONE;
 }
 
-static enum status put_in_pieces(struct upload *upload)
+enum status transfer_put_rest(const struct upload *upload)
 {
     struct memstore_writer *writer;
     enum status status;
     int error = memstore_writer_open(upload->store, upload->key.bytes, upload->key.length,
                                      &upload->options, &writer);
 
-    if (error)
+    if (error) {
+        progress_finish(upload->progress);
         return put_failed(upload, error);
+    }
     status = put_all_pieces(upload, writer);
     if (status != STATUS_DONE) {
         memstore_writer_abort(writer);
         return status;
     }
     error = memstore_writer_commit(writer, NULL);
-    return error ? put_failed(upload, error) : STATUS_DONE;
+    if (!error)
+        return STATUS_DONE;
+    progress_finish(upload->progress);
+    return put_failed(upload, error);
+}
+
+static enum status put_in_pieces(const struct upload *upload)
+{
+    struct progress progress;
+    struct upload with_bar = *upload;
+    enum status status;
+
+    progress_init(&progress, upload->key.bytes, upload->input.size, upload->input.fd);
+    with_bar.progress = &progress;
+    status = transfer_put_rest(&with_bar);
+    progress_finish(&progress);
+    return status;
 }
 
 static enum status put_input(struct upload *upload)
@@ -98,10 +99,20 @@ static enum status put_input(struct upload *upload)
                  (uint64_t)MEMSTORE_VALUE_MAX);
         return STATUS_FAILED;
     }
-    error = input_read(&upload->input, upload->piece, PIECE_SIZE, &upload->piece_size);
+    error = input_read(&upload->input, upload->piece, TRANSFER_PIECE, &upload->piece_size);
     if (error)
         return file_failed(upload->input.name, error);
-    return upload->piece_size < PIECE_SIZE ? put_at_once(upload) : put_in_pieces(upload);
+    return upload->piece_size < TRANSFER_PIECE ? put_at_once(upload) : put_in_pieces(upload);
+}
+
+struct memstore_put_options transfer_put_options(const struct arguments *arguments)
+{
+    return (struct memstore_put_options){
+        .size = sizeof(struct memstore_put_options),
+        .content_type = arguments->content_type,
+        .metadata = arguments->metadata,
+        .metadata_count = arguments->metadata_count,
+    };
 }
 
 enum status transfer_put(struct memstore *store, const struct arguments *arguments)
@@ -109,14 +120,8 @@ enum status transfer_put(struct memstore *store, const struct arguments *argumen
     struct upload upload = {
         .store = store,
         .key = key_of_argument(arguments->operands[0]),
-        .options =
-            {
-                .size = sizeof(upload.options),
-                .content_type = arguments->content_type,
-                .metadata = arguments->metadata,
-                .metadata_count = arguments->metadata_count,
-            },
-        .piece = malloc(PIECE_SIZE),
+        .options = transfer_put_options(arguments),
+        .piece = malloc(TRANSFER_PIECE),
     };
     enum status status;
     int error;
@@ -141,7 +146,7 @@ static int write_value(struct output *output, const struct memstore_object *obje
 
     progress_init(&progress, key, left, output->fd);
     while (left > 0 && !error) {
-        size_t size = left < PIECE_SIZE ? left : PIECE_SIZE;
+        size_t size = left < TRANSFER_PIECE ? left : TRANSFER_PIECE;
 
         error = output_write(output, next, size);
         next += size;
