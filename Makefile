@@ -52,7 +52,7 @@ TESTS := common connection store daemon protocol buffer ring ringing scribble im
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
 THRICE := behaviour limit processes handle batch bulk upload writer reserve command
 # These run twice, over the socket and through a ring.
-TWICE := protocol buffer hostile
+TWICE := protocol buffer group hostile
 harness_objects := $(BUILD)/tests/harness.o
 
 binaries := $(BUILD)/memstored $(BUILD)/memstore

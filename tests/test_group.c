@@ -370,6 +370,7 @@ END_TEST
 START_TEST(bodies_must_be_right)
 {
     char key[KEY_MAX + 2] = {0};
+    struct frame_header header;
     struct put_request put;
     struct body body;
 
@@ -393,10 +394,15 @@ START_TEST(bodies_must_be_right)
     put.metadata_length = UINT32_MAX;
     memcpy(body.bytes, &put, sizeof(put));
     expect_wrong(raw_header(OPERATION_PUT, body.length), &body, -EPROTO);
-    put.metadata_length = 0;
-    put.window = 4096;
+    body = body_put("new", "", 0, 0);
+    memcpy(&put, body.bytes, sizeof(put));
+    put.window = 4096; /* which goes by itself only */
     memcpy(body.bytes, &put, sizeof(put));
-    expect_wrong(raw_header(OPERATION_PUT, body.length), &body, -EPROTO);
+    header = raw_header(OPERATION_PUT, body.length);
+    header.flags = FRAME_BULK;
+    header.bulk_offset = VALUES;
+    header.bulk_length = 100000;
+    expect_wrong(header, &body, -EPROTO);
 }
 END_TEST
 
