@@ -28,7 +28,7 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(LDFLAGS)
 COMMON := connection ring metadata size socket_path record entry
 DAEMON := main guard closer options lock_file data_folder memory listener \
 	server client request batch bulk upload rings idle direct pins listing \
-	store counters reserve objects blob group garbage scan etag log
+	store counters reserve objects blob group garbage spares scan etag log
 CLIENT := handle turns channel connect await ringing stream memfd bulk fork environment direct \
 	message object put_head put get view key list pair writer reserve batch batch_answers pipeline \
 	atomic url stats holders
@@ -78,7 +78,7 @@ flags_of = $(shell $(PKG_CONFIG) --cflags $(1))
 libs_of = $(shell $(PKG_CONFIG) --libs $(1))
 
 $(BUILD)/client/environment.o: ALL_CFLAGS += $(call flags_of,$(client_packages))
-$(BUILD)/daemon/%.o $(BUILD)/tests/test_store.o: ALL_CFLAGS += $(call flags_of,$(daemon_packages))
+$(BUILD)/daemon/%.o $(BUILD)/tests/test_store.o $(BUILD)/tests/test_spares.o: ALL_CFLAGS += $(call flags_of,$(daemon_packages))
 $(BUILD)/cli/%.o: ALL_CFLAGS += $(call flags_of,$(cli_packages))
 $(BUILD)/tests/%.o: ALL_CFLAGS += $(call flags_of,$(test_packages)) -Wno-missing-prototypes
 
@@ -110,8 +110,8 @@ $(BUILD)/memstore: $(cli_objects) $(BUILD)/libmemstore.a
 # ---- tests ----
 
 $(BUILD)/tests/test_common $(BUILD)/tests/test_connection $(BUILD)/tests/test_impostor: $(common_objects)
-$(BUILD)/tests/test_store: $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
-$(BUILD)/tests/test_store: packages_used = $(daemon_packages)
+$(BUILD)/tests/test_store $(BUILD)/tests/test_spares: $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
+$(BUILD)/tests/test_store $(BUILD)/tests/test_spares: packages_used = $(daemon_packages)
 $(BUILD)/tests/test_buffer $(BUILD)/tests/test_upload: packages_used = libxxhash
 raw_tests := protocol buffer ring scribble group upload hostile patience pins
 $(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o $(BUILD)/tests/raw_ring.o

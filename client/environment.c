@@ -251,7 +251,7 @@ int reading_value(struct reading *reading, const struct record *record, const ui
         return 0;
     }
     if (mdb_get(reading->txn, reading->environment->blobs, &key, &data) != 0 ||
-        data.mv_size != record->size)
+        data.mv_size < record->size)
         return -EIO;
     *ret_value = data.mv_data;
     return 0;

@@ -30,7 +30,7 @@ int blob_find(struct store *store, uint64_t id, uint64_t size, uint8_t **ret_pla
         r = store_error(mdb_get(txn, store->blobs, &key, &data));
     if (r < 0)
         return r == -ENOENT ? -EUCLEAN : r;
-    if (data.mv_size != size)
+    if (data.mv_size < size)
         return -EUCLEAN;
     *ret_place = data.mv_data;
     return 0;
@@ -140,20 +140,28 @@ static void upload_end(struct store *store, struct store_upload *upload)
 int store_upload_begin(struct store *store, const struct store_key *key, uint64_t size,
                        struct store_upload *upload)
 {
-    const struct claim claim = {.pages = store_pages_for(store, size), .blobs = true};
+    const uint64_t blob_size = spare_size_for(size);
+    struct claim claim = {.pages = store_pages_for(store, blob_size), .blobs = true};
+    struct garbage_key spare;
     struct slot slot;
     uint8_t *place;
     uint64_t id;
+    int has_spare;
     int r = slot_find(store, key, size, &slot);
 
     if (r < 0)
         return r;
-    if (reserve_approach(store, &claim))
+    has_spare = spares_find(store, size, &spare);
+    if (has_spare < 0)
+        return has_spare;
+    if (has_spare)
+        claim.pages = 0;
+    else if (reserve_approach(store, &claim))
         return 1;
     r = store_begin(store, &claim);
     if (r < 0)
         return r;
-    r = blob_make(store, size, &id, &place);
+    r = has_spare ? spares_take(store, &spare, &id) : blob_make(store, blob_size, &id, &place);
     if (r == 0)
         r = garbage_add_upload(store, id, size);
     if (r < 0)

@@ -352,6 +352,8 @@ void direct_collect_now(struct server *server)
     do
         r = collect(server, now);
     while (r >= 0 && store_collects_on(server->store));
+    while (store_free_spares(server->store) > 0)
+        server_commit(server);
     if (store_settle(server->store) == 0)
         server_commit(server);
 }

@@ -127,8 +127,42 @@ int store_compare_blobs(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Frees one row's blob. The cursor stands on the row. */
-static int collect_row(struct store *store, MDB_cursor *cursor, uint64_t blob, const MDB_val *data)
+/* Blobs to become spares, when the cursor has done its round. */
+struct spared {
+    uint64_t blobs[SHARE];
+    uint64_t sizes[SHARE];
+    uint64_t bytes;
+    size_t count;
+};
+
+/* Frees a blob, or spares it. */
+static int free_or_spare(struct store *store, uint64_t blob, struct spared *spared)
+{
+    uint64_t size;
+    int r = store_blob_size(store, blob, &size);
+
+    if (r < 0)
+        return r == -ENOENT ? -EUCLEAN : r;
+    if (size < SPARE_MIN || !spares_have_room(store, spared->bytes + size))
+        return blob_free(store, blob);
+    spared->blobs[spared->count] = blob;
+    spared->sizes[spared->count++] = size;
+    spared->bytes += size;
+    return 0;
+}
+
+static int add_spared(struct store *store, const struct spared *spared)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < spared->count; i++)
+        r = spares_add(store, spared->blobs[i], spared->sizes[i]);
+    return r;
+}
+
+/* Frees one row's blob, or spares it. The cursor stands on the row. */
+static int collect_row(struct store *store, MDB_cursor *cursor, uint64_t blob, const MDB_val *data,
+                       struct spared *spared)
 {
     uint64_t size;
     int r;
@@ -138,7 +172,7 @@ static int collect_row(struct store *store, MDB_cursor *cursor, uint64_t blob, c
     memcpy(&size, data->mv_data, sizeof(size));
     r = store_error(mdb_cursor_del(cursor, 0));
     if (r == 0)
-        r = blob_free(store, blob);
+        r = free_or_spare(store, blob, spared);
     if (r < 0)
         return r;
     store->totals.garbage--;
@@ -163,7 +197,7 @@ static bool is_kept(const struct store *store, uint64_t txn, uint64_t blob, cons
 
 /* Returns how many were freed. */
 static int collect_rows(struct store *store, MDB_cursor *cursor, uint64_t oldest,
-                        const uint64_t *pinned, size_t count)
+                        const uint64_t *pinned, size_t count, struct spared *spared)
 {
     const uint64_t before = store->totals.garbage_bytes;
     struct garbage_key row;
@@ -184,10 +218,12 @@ static int collect_rows(struct store *store, MDB_cursor *cursor, uint64_t oldest
         }
         txn = __builtin_bswap64(row.txn);
         blob = __builtin_bswap64(row.blob);
+        if (garbage_is_spare(&row))
+            return freed;
         if (txn > oldest)
             return freed; /* a snapshot may still lead to it, and to all behind it */
         if (!is_kept(store, txn, blob, pinned, count)) {
-            r = collect_row(store, cursor, blob, &data);
+            r = collect_row(store, cursor, blob, &data, spared);
             if (r < 0)
                 return r;
             freed += r;
@@ -221,6 +257,7 @@ static int claim_to_free(struct store *store, uint64_t count, struct claim *ret_
 int store_collect(struct store *store, uint64_t oldest, uint64_t *pinned, size_t count)
 {
     uint64_t garbage = store_garbage(store);
+    struct spared spared = {0};
     struct claim claim;
     MDB_cursor *cursor;
     int r;
@@ -238,8 +275,13 @@ int store_collect(struct store *store, uint64_t oldest, uint64_t *pinned, size_t
         return r;
     r = store_error(mdb_cursor_open(store->change, store->garbage, &cursor));
     if (r == 0) {
-        r = collect_rows(store, cursor, oldest, pinned, count);
+        r = collect_rows(store, cursor, oldest, pinned, count, &spared);
         mdb_cursor_close(cursor);
+    }
+    if (r > 0) {
+        int added = add_spared(store, &spared);
+
+        r = added < 0 ? added : r;
     }
     if (r < 0 || (r == 0 && store->changes == 1))
         return store_drop(store, r);

@@ -330,6 +330,7 @@ static int store_make(struct store *store)
     /* A store that starts afresh goes on counting: versions and blob ids never come again. */
     store->head.format = STORE_FORMAT;
     store->totals.buckets = 1;
+    store->totals.spare_bytes = 0;
     if (store->totals.version == 0 &&
         getrandom(store->head.id, STORE_ID_BYTES, 0) != STORE_ID_BYTES)
         return -errno;

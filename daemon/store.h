@@ -193,6 +193,10 @@ int store_collect(struct store *store, uint64_t oldest, uint64_t *pinned, size_t
 /* Whether the next call goes on where the last one stopped; otherwise it begins anew. */
 bool store_collects_on(const struct store *store);
 
+/* Frees large blobs that are kept for the next values, a bounded number in one call. Returns how
+ * many; errors as for a change. */
+int store_free_spares(struct store *store);
+
 /* A change of nothing: what a transaction frees can be used by the next but one. */
 int store_settle(struct store *store);
 

@@ -1,6 +1,6 @@
 /* What the files of the store share: store.c (environment, transactions, buckets), counters.c,
- * reserve.c (memory), objects.c (calls on objects), blob.c, group.c, garbage.c, scan.c. No other
- * file includes lmdb.h. */
+ * reserve.c (memory), objects.c (calls on objects), blob.c, group.c, garbage.c, spares.c, scan.c.
+ * No other file includes lmdb.h. */
 #ifndef MEMSTORED_STORE_PRIVATE_H
 #define MEMSTORED_STORE_PRIVATE_H
 
@@ -22,6 +22,7 @@ struct totals {
     uint64_t buckets;
     uint64_t garbage; /* blobs without an object that wait to be freed, and their bytes */
     uint64_t garbage_bytes;
+    uint64_t spare_bytes; /* of blobs that are kept for the next values (spares.c) */
 };
 
 /* And what it counts for each bucket. */
@@ -80,7 +81,7 @@ struct reserve {
 
 /* Key of a row of the garbage table; big-endian, so that rows sort by the transaction. */
 struct garbage_key {
-    uint64_t txn; /* that took the blob out of the index */
+    uint64_t txn; /* that took the blob out of the index; of a spare: spares.c */
     uint64_t blob;
 };
 static_assert(sizeof(struct garbage_key) == 16, "garbage_key");
@@ -262,6 +263,24 @@ int garbage_add(struct store *store, uint64_t id, uint64_t size);
 /* No object has the blob yet: without its upload it would be garbage. Then one has it. */
 int garbage_add_upload(struct store *store, uint64_t id, uint64_t size);
 int garbage_take_upload(struct store *store, uint64_t id, uint64_t size);
+
+/* spares.c */
+
+#define SPARE_MIN (256U << 10) /* bytes of the smallest one */
+
+/* The size of the blob to make for a large value, a little larger, so that others fit it later. */
+uint64_t spare_size_for(uint64_t size);
+
+/* Whether a row of the garbage table is that of a spare. They come behind all others. */
+bool garbage_is_spare(const struct garbage_key *row);
+
+/* Keeps a blob that nobody can be at, if there is room for it. */
+bool spares_have_room(const struct store *store, uint64_t size);
+int spares_add(struct store *store, uint64_t blob, uint64_t size);
+
+/* Finds a spare for a value. Returns 1 and its row, or 0; then takes it. */
+int spares_find(struct store *store, uint64_t size, struct garbage_key *ret_row);
+int spares_take(struct store *store, const struct garbage_key *row, uint64_t *ret_blob);
 
 /* reserve.c */
 
