@@ -71,6 +71,8 @@ struct raw_ring *raw_ring_make(int fd)
     raw_ring_request(fd, &memfd, 1, 0);
     ck_assert_uint_eq(raw_answer.length, 0);
     raw_ring_use(fd, raw_ring_map(memfd));
+    /* The daemon would give back the memory of a bulk buffer that looks idle. */
+    atomic_store(&rings[fd].page->bulk_use, RING_BULK_CLIENT);
     close(memfd);
     return &rings[fd];
 }

@@ -634,6 +634,14 @@ static void lie(struct ring_page *page, int which)
                  values[which]);
 }
 
+/* Good requests, where nobody has told of any. */
+static void fill_circle(struct raw_ring *ring, const struct frame_header *header)
+{
+    for (uint32_t i = 0; i < RING_SIZE; i++)
+        ring->requests[(ring->end + i) % RING_SIZE] =
+            ((const uint8_t *)header)[i % sizeof(*header)];
+}
+
 /* The daemon is asleep, or about to take a request. */
 static void expect_lie_found_out(int which, bool with_request)
 {
@@ -641,6 +649,7 @@ static void expect_lie_found_out(int which, bool with_request)
     int fd = raw_open_ring();
 
     raw_expect_alive(fd);
+    fill_circle(raw_ring_of(fd), &header);
     if (with_request) {
         stop_daemon();
         raw_ring_put(fd, &header, sizeof(header));
