@@ -249,7 +249,7 @@ void direct_leave(struct client *client)
 
 /* ---- collecting ---- */
 
-static void check_dead(struct server *server, uint64_t now)
+static void check_dead(struct server *server)
 {
     struct direct *direct = &server->direct;
     struct inherited_pins *inherited, *next;
@@ -261,8 +261,13 @@ static void check_dead(struct server *server, uint64_t now)
     }
     store_check_readers(server->store);
     update_deferral(server);
-    /* Nobody tells of the end of a process that an earlier daemon knew: look now and then. */
+}
+
+/* After a look for which it was time: sets the next. */
+static void check_again(struct direct *direct, uint64_t now)
+{
     direct->check_delay *= 10;
+    /* Nobody tells of the end of a process that an earlier daemon knew: look now and then. */
     if (direct->check_delay > CHECK_DELAY_MAX && !TAILQ_EMPTY(&direct->inherited))
         direct->check_delay = CHECK_DELAY_MAX;
     direct->check_next = direct->check_delay > CHECK_DELAY_MAX ? 0 : now + direct->check_delay;
@@ -345,7 +350,7 @@ void direct_collect_now(struct server *server)
     int r = 0;
 
     server_commit(server); /* only what is committed can be judged */
-    check_dead(server, now);
+    check_dead(server);
     /* All of it: first the rest of a round that may be under way. */
     while (r >= 0 && store_collects_on(server->store))
         r = collect(server, now);
@@ -381,8 +386,10 @@ void direct_collect(struct server *server)
     if (!direct->check_next && garbage == 0)
         return;
     now = server_now();
-    if (direct->check_next && now >= direct->check_next)
-        check_dead(server, now);
+    if (direct->check_next && now >= direct->check_next) {
+        check_dead(server);
+        check_again(direct, now);
+    }
     if (garbage > 0 && is_time_to_collect(server, now))
         collect(server, now);
     direct->garbage_seen = store_garbage(server->store);

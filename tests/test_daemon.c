@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -896,6 +897,29 @@ START_TEST(full_store_is_still_of_use)
 }
 END_TEST
 
+static bool is_asleep(void *argument)
+{
+    const struct harness_daemon *daemon = argument;
+    uint64_t before = harness_cpu(daemon->pid);
+
+    poll(NULL, 0, 50);
+    return harness_cpu(daemon->pid) == before;
+}
+
+/* It looks for readers that died where memory is short: once, also before one has ever gone. */
+START_TEST(full_store_lets_the_daemon_sleep)
+{
+    struct harness_daemon *daemon = harness_start("--max-size", "none", "--max-memory", "24M");
+    struct memstore *store = harness_open_reads(daemon, MEMSTORE_READS_SOCKET);
+    int count;
+
+    harness_put(store, "fill-0", "replaced");
+    ck_assert_int_eq(put_until_full(store, 100000, &count), -ENOSPC);
+    harness_await(is_asleep, daemon, "a daemon that sleeps while its store is full");
+    memstore_close(store);
+}
+END_TEST
+
 /* A mount namespace of the test's own, where it may mount; false, and said so, if there is none. */
 static bool may_mount(const char *test)
 {
@@ -1126,6 +1150,7 @@ static Suite *suite(void)
     tcase_add_test(systemd, stop_under_load_is_orderly);
     tcase_add_loop_test(memory, max_memory_is_a_limit, 0, FILLING_SIZES);
     tcase_add_test(memory, full_store_is_still_of_use);
+    tcase_add_test(memory, full_store_lets_the_daemon_sleep);
     tcase_add_loop_test(memory, full_tmpfs_is_an_error_and_no_death, 0, FILLING_SIZES);
     tcase_add_test(memory, tmpfs_smaller_than_max_memory_is_refused);
     tcase_add_test(memory, small_container_needs_no_options);
