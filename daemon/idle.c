@@ -9,16 +9,21 @@
 #define SMALL (64U << 10)   /* bytes that are not worth it */
 #define SHARE (16ULL << 20) /* bytes that are given back in one turn */
 
-void idle_note(struct client *client)
+/* Its buffer is in use now. */
+static void put_last(struct client *client)
 {
     struct server *server = client->server;
 
-    if (!client->connection.ring.page || client->bulk.touched <= SMALL)
-        return;
     idle_leave(client);
     client->bulk_used = server->turn_started;
     client->is_warm = true;
     TAILQ_INSERT_TAIL(&server->warm, client, warm);
+}
+
+void idle_note(struct client *client)
+{
+    if (client->connection.ring.page && client->bulk.touched > SMALL)
+        put_last(client);
 }
 
 void idle_leave(struct client *client)
@@ -61,7 +66,7 @@ void idle_give_back(struct server *server)
         return;
     page = client->connection.ring.page;
     if (guard_call(take, page) < 0) {
-        idle_note(client);
+        put_last(client);
         return;
     }
     bulk_release(&client->bulk, SHARE);

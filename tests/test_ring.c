@@ -609,6 +609,43 @@ START_TEST(both_sides_wake_each_other)
 }
 END_TEST
 
+/* ---- buffers that are idle ---- */
+
+#define WARM 20
+#define WARM_SIZE ((16 << 20) + 8192) /* a little more than is given back in one turn */
+
+/* The daemon gives memory back in two turns, and between them finds the buffer in use. */
+START_TEST(buffer_that_is_used_again_is_left_alone)
+{
+    struct body get = body_get("small canary", 0, UINT64_MAX);
+    struct raw_ring *rings[WARM];
+    uint32_t changes[WARM];
+    int fds[WARM];
+    int left = WARM;
+
+    for (int i = 0; i < WARM; i++) {
+        fds[i] = raw_open_ring();
+        munmap(raw_attach(fds[i], WARM_SIZE), WARM_SIZE);
+        raw_call_bulk(fds[i], OPERATION_GET, &get, 0, WARM_SIZE, 0);
+        rings[i] = raw_ring_of(fds[i]);
+        changes[i] = atomic_load(&rings[i]->page->changes);
+        atomic_store(&rings[i]->page->bulk_use, RING_BULK_IDLE);
+    }
+    for (int i = 0; left > 0; i = (i + 1) % WARM) {
+        uint32_t use = RING_BULK_IDLE;
+
+        if (changes[i] && atomic_load(&rings[i]->page->changes) != changes[i] &&
+            atomic_compare_exchange_strong(&rings[i]->page->bulk_use, &use, RING_BULK_CLIENT)) {
+            changes[i] = 0;
+            left--;
+        }
+    }
+    harness_await(is_asleep, NULL, "a daemon that waits for buffers to be idle");
+    for (int i = 0; i < WARM; i++)
+        raw_done(fds[i]);
+}
+END_TEST
+
 /* ---- words ---- */
 
 enum lie {
@@ -855,6 +892,7 @@ static Suite *suite(void)
     tcase_add_test(tests, requests_behind_large_answers_are_done);
     tcase_add_test(tests, request_on_the_way_to_sleep_is_done);
     tcase_add_test(tests, both_sides_wake_each_other);
+    tcase_add_test(tests, buffer_that_is_used_again_is_left_alone);
     tcase_add_test(tests, impossible_positions_end_the_connection);
     tcase_add_test(tests, impossible_positions_of_the_quiet_end_the_connection);
     tcase_add_test(tests, position_of_answers_may_lag);
