@@ -7,6 +7,7 @@
 #include "message.h"
 #include "object.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,12 +163,14 @@ int memstore_writer_open(struct memstore *store, const void *key, size_t key_len
 
 int memstore_writer_write(struct memstore_writer *writer, const void *data, size_t size)
 {
-    void *place;
+    void *place = NULL;
     int r = writer_grow(writer, size, &place);
 
-    if (r == 0 && size > 0)
-        memcpy(place, data, size);
-    return r;
+    if (r < 0 || size == 0)
+        return r;
+    assert(place);
+    memcpy(place, data, size);
+    return 0;
 }
 
 int memstore_writer_commit(struct memstore_writer *writer, struct memstore_object **ret_object)

@@ -138,7 +138,7 @@ struct spared {
 /* Frees a blob, or spares it. */
 static int free_or_spare(struct store *store, uint64_t blob, struct spared *spared)
 {
-    uint64_t size;
+    uint64_t size = 0;
     int r = store_blob_size(store, blob, &size);
 
     if (r < 0)

@@ -321,7 +321,7 @@ static int handle_attach(struct request *request)
 static int handle_ring(struct request *request)
 {
     struct client *client = request->client;
-    void *file;
+    void *file = NULL;
     int fd;
     int r;
 

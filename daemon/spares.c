@@ -66,7 +66,7 @@ int spares_add(struct store *store, uint64_t blob, uint64_t size)
 static int spares_first(struct store *store, uint64_t size, struct garbage_key *ret_row)
 {
     MDB_val key = spare_row(ret_row, size, 0);
-    MDB_cursor *cursor;
+    MDB_cursor *cursor = NULL;
     MDB_val data;
     MDB_txn *txn;
     int r = store_reader(store, &txn);

@@ -57,7 +57,7 @@ static int collect(void)
 }
 
 /* Uploads a value that is one byte, again and again, and collects what it replaces. */
-static void upload(const char *key, uint64_t size, char value)
+static void upload(const char *key, uint64_t size, uint8_t value)
 {
     struct record attributes = {.type_length = NO_CONTENT_TYPE};
     struct store_key name = key_of(key);
@@ -77,7 +77,7 @@ static void upload(const char *key, uint64_t size, char value)
     collect();
 }
 
-static void expect(const char *key, uint64_t size, char value)
+static void expect(const char *key, uint64_t size, uint8_t value)
 {
     struct store_key name = key_of(key);
     const uint8_t *place;
