@@ -47,7 +47,7 @@ test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
-TESTS := common connection store daemon protocol buffer ring ringing scribble impostor group upload hostile patience pins behaviour limit \
+TESTS := common connection store daemon protocol buffer ring window ringing scribble impostor group upload hostile patience pins behaviour limit \
 	processes handle batch bulk writer reserve command tree direct view fork holders install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
 THRICE := behaviour limit processes handle batch bulk upload writer reserve command
@@ -113,7 +113,7 @@ $(BUILD)/tests/test_common $(BUILD)/tests/test_connection $(BUILD)/tests/test_im
 $(BUILD)/tests/test_store $(BUILD)/tests/test_spares: $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
 $(BUILD)/tests/test_store $(BUILD)/tests/test_spares: packages_used = $(daemon_packages)
 $(BUILD)/tests/test_buffer $(BUILD)/tests/test_upload: packages_used = libxxhash
-raw_tests := protocol buffer ring scribble group upload hostile patience pins
+raw_tests := protocol buffer ring window scribble group upload hostile patience pins
 $(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o $(BUILD)/tests/raw_ring.o
 $(BUILD)/tests/test_command: packages_used = jansson
 

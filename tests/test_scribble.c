@@ -5,6 +5,7 @@
 #include "tests/raw_ring.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ static struct shared {
 } * shared;
 
 static uint64_t random_state;
+static int ring_file;
 
 static uint64_t random_number(void)
 {
@@ -82,15 +84,27 @@ static void scribble_bytes(struct ring_page *page)
     bytes[random_number() % (2 * RING_SIZE)] = (uint8_t)random_number();
 }
 
+/* A page that is gone is full of zeros. */
+static void scribble_page(struct ring_page *page)
+{
+    off_t at = (off_t)(random_number() % (RING_FILE_SIZE / 4096)) * 4096;
+
+    if (random_number() % 64 == 0)
+        fallocate(ring_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, 4096);
+    else
+        scribble_states(page);
+}
+
 static int scribble(int count, void *page)
 {
-    static void (*const kinds[])(struct ring_page *) = {
-        scribble_anything, scribble_positions, scribble_states, scribble_window, scribble_bytes};
+    static void (*const kinds[])(struct ring_page *) = {scribble_anything, scribble_positions,
+                                                        scribble_states,   scribble_window,
+                                                        scribble_bytes,    scribble_page};
 
     random_state = 1;
     for (int i = 0; i < count; i++) {
-        kinds[i / PHASE % 5](page);
-        for (uint64_t j = random_number() % 256; j > 0; j--)
+        kinds[i / PHASE % 6](page);
+        for (uint64_t j = random_number() % 512; j > 0; j--)
             ring_pause();
     }
     return 0;
@@ -156,7 +170,7 @@ static bool is_open(int fd)
 }
 
 /* Requests on a connection with that ring, until it ends or there were enough. */
-static void use_ring(int ring_file, int buffer, struct ring_page *page)
+static void use_ring(int buffer, struct ring_page *page)
 {
     int fd = raw_open();
     struct raw_ring ring = {.page = page,
@@ -246,20 +260,21 @@ static void expect_counters_right(void)
 START_TEST(anything_in_a_ring_harms_nobody_else)
 {
     int count = harness_is_slow() ? SCRIBBLES / 10 : SCRIBBLES;
-    int ring_file = raw_ring_file();
     int buffer = raw_buffer(BUFFER);
-    struct ring_page *page = raw_ring_map(ring_file);
+    struct ring_page *page;
     pid_t scribbler, behaved;
     int connections = 0;
     int status;
 
+    ring_file = raw_ring_file();
+    page = raw_ring_map(ring_file);
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert_ptr_ne(shared, MAP_FAILED);
     behaved = harness_fork(behave, 0, NULL);
     scribbler = harness_fork(scribble, count, page);
     random_state = 2;
     while (!has_ended(scribbler, &status)) {
-        use_ring(ring_file, buffer, page);
+        use_ring(buffer, page);
         if (++connections % 100 == 0)
             raw_expect_witness();
     }
