@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 void bulk_init(struct bulk *bulk)
@@ -66,15 +65,11 @@ static int bulk_map(struct bulk *bulk, uint64_t size)
     return 0;
 }
 
-/* The largest file this process may make: one beyond it is SIGXFSZ, which ends programs. */
 static uint64_t bulk_most(void)
 {
-    struct rlimit limit;
+    uint64_t most = memfd_most();
 
-    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
-        limit.rlim_cur > BULK_MAX)
-        return BULK_MAX;
-    return limit.rlim_cur;
+    return most < BULK_MAX ? most : BULK_MAX;
 }
 
 int bulk_reserve(struct bulk *bulk, uint64_t size)

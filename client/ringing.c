@@ -26,7 +26,7 @@
 
 static int ring_file(int *ret_fd)
 {
-    int fd = memfd_make("memstore-ring");
+    int fd = memfd_most() < RING_FILE_SIZE ? -EFBIG : memfd_make("memstore-ring");
     int r;
 
     if (fd < 0)

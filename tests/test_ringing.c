@@ -2,6 +2,7 @@
  * Calls through a ring, with a real daemon: that they do go through it, that both sides sleep, that
  * deadlines are kept and ends are noticed, one core, many processes, threads, forks.
  */
+#include "common/ring.h"
 #include "tests/harness.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -182,6 +184,29 @@ static bool is_daemon_asleep(void *argument)
 }
 
 /* 10 ms in 10 s, in a shorter time. */
+/* A file beyond the limit is SIGXFSZ, which ends programs that did nothing wrong. */
+START_TEST(limit_on_file_sizes_ends_no_program)
+{
+    const int made = _i;
+    struct rlimit limit, before;
+    struct memstore *store;
+
+    start(NULL, NULL);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = made ? RING_FILE_SIZE : RING_FILE_SIZE - 1;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    store = open_calls(MEMSTORE_CALLS_AUTO, 30);
+    put_and_expect(store, "k", 10);
+    ck_assert_int_eq(count_rings(NULL), made);
+    memstore_close(store);
+    store = open_ringing();
+    ck_assert_int_eq(memstore_put(store, "k", 1, "v", 1, NULL, NULL), made ? 0 : -EOPNOTSUPP);
+    memstore_close(store);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+END_TEST
+
 START_TEST(who_is_idle_uses_no_time)
 {
     struct memstore *stores[IDLE_CLIENTS];
@@ -610,6 +635,7 @@ static Suite *suite(void)
     tcase_add_test(tests, handle_that_calls_often_makes_a_ring);
     tcase_add_test(tests, calls_may_insist_on_a_ring_or_on_the_socket);
     tcase_add_test(tests, ring_that_cannot_be_passed_spoils_nothing);
+    tcase_add_loop_test(tests, limit_on_file_sizes_ends_no_program, 0, 2);
     tcase_add_test(tests, who_is_idle_uses_no_time);
     tcase_add_test(tests, daemon_that_does_not_look_is_woken);
     tcase_add_test(tests, one_core_is_enough);
