@@ -355,8 +355,10 @@ static int channel_attempt(struct channel *channel, struct request *request, int
     r = channel_prepare_bulk(channel, request, deadline);
     if (r == -ECONNRESET || r == -ETIMEDOUT || r == -EPROTO)
         return channel_fail(channel, r);
-    if (r < 0)
+    if (r < 0) {
+        channel_give_bulk(channel);
         return channel_explain(channel, r);
+    }
     channel_mark(channel);
     r = channel_exchange(channel, request, deadline, ret_answer);
     if (r == 0)
