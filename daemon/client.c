@@ -10,7 +10,6 @@
 #include "upload.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <linux/futex.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -94,7 +93,8 @@ static int send_all(void *connection)
     return connection_send(connection);
 }
 
-/* Moves the futex of a ring, and wakes its client if it sleeps. */
+/* Moves the futex of a ring, and wakes its client if it sleeps: one thread, so that a crowd of them
+ * costs nobody time but its own. */
 static int note_changes(void *context)
 {
     struct client *client = context;
@@ -103,7 +103,7 @@ static int note_changes(void *context)
     atomic_store_explicit(&page->changes, ++client->ring_changes, memory_order_release);
     atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&page->client_sleeps, memory_order_relaxed))
-        syscall(SYS_futex, &page->changes, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+        syscall(SYS_futex, &page->changes, FUTEX_WAKE, 1, NULL, NULL, 0);
     return 0;
 }
 
