@@ -273,7 +273,7 @@ int rings_wait(struct server *server, struct epoll_event *events, int max, int t
             return 0;
     }
     count = epoll_wait(server->epoll_fd, events, max, timeout);
-    if (rings->count > 0 || timeout != 0)
+    if (timeout != 0)
         rings->polled = 0;
     return count;
 }

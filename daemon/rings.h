@@ -2,9 +2,9 @@
  * The rings of all clients, and how the daemon waits.
  *
  * A ring that was used of late is active: it is looked at in each turn, and when there is nothing
- * to do, again and again for a short while. Then we sleep, and clients have to wake us. A ring that
- * has been quiet for longer is left to sleep by itself. Where that does not
- * pay, it is left out (spin.h).
+ * to do, again and again for a short while. Where that does not pay, it is left out (spin.h). Then
+ * we sleep, and clients have to wake us. A ring that has been quiet for longer is left to sleep by
+ * itself.
  */
 #ifndef MEMSTORED_RINGS_H
 #define MEMSTORED_RINGS_H
