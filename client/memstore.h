@@ -17,8 +17,8 @@
  *   which go on side by side. A result (object, list, view), a batch and a writer belong to one
  *   thread at a time, and outlive the handle's close unless said.
  * - Every call ends within the handle's deadline (struct memstore_options); for a batch it is that
- *   of each answer. -ETIMEDOUT, and -ECONNRESET after the daemon went away in the middle, leave open
- *   whether a change was made.
+ *   of each answer. -ETIMEDOUT, and -ECONNRESET after the daemon went away in the middle, leave
+ *   open whether a change was made.
  * - An interrupted connection is made anew by the next call.
  *
  * Errors that every call on a handle can give besides its own:
