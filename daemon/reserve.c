@@ -356,16 +356,15 @@ static int reserve_lock_file(const char *folder)
 }
 
 /* A store that was larger before: with less than its file and a little it could not even be
- * emptied. */
+ * emptied. One that has only been full gets no more, or each start would add to it. */
 static void reserve_fit(struct store *store)
 {
     struct reserve *reserve = &store->reserve;
-    uint64_t least = reserve->last + 4 * commit_pages(reserve->last);
 
-    if (reserve->last <= 2 * STEP / store->page_size || reserve->max >= least)
+    if (reserve->last <= 2 * STEP / store->page_size || reserve->max >= reserve->last)
         return;
-    reserve->max = least;
-    store->limits.max_memory = least * store->page_size;
+    reserve->max = reserve->last + 4 * commit_pages(reserve->last);
+    store->limits.max_memory = reserve->max * store->page_size;
 }
 
 int reserve_open(struct store *store, const char *folder, unsigned flags, unsigned databases)

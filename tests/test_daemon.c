@@ -897,6 +897,25 @@ START_TEST(full_store_is_still_of_use)
 }
 END_TEST
 
+/* What is full when the daemon is killed is not fuller when the next one is. */
+START_TEST(max_memory_stays_the_limit_through_restarts)
+{
+    for (int round = 0; round < 4; round++) {
+        struct harness_daemon *daemon = harness_start("--max-size", "none", "--max-memory", "24M");
+        struct memstore *store = harness_open(daemon);
+        int count;
+
+        ck_assert_int_eq(put_until_full(store, 3000, &count), -ENOSPC);
+        expect_filling(store, count, 3000);
+        ck_assert_uint_eq(stats_of(store).max_memory, 24 * MIB);
+        ck_assert_uint_le(stats_of(store).memory, 24 * MIB);
+        ck_assert_int_eq(memstore_delete(store, "fill-0", 6), 0);
+        memstore_close(store);
+        harness_kill(daemon);
+    }
+}
+END_TEST
+
 static bool is_asleep(void *argument)
 {
     const struct harness_daemon *daemon = argument;
@@ -992,6 +1011,38 @@ START_TEST(full_tmpfs_is_an_error_and_no_death)
     }
     memstore_close(store);
     ck_assert_msg(harness_stop(daemon) == 0, "%s", harness_log(daemon));
+    umount(path_of("small"));
+}
+END_TEST
+
+START_TEST(store_on_a_full_tmpfs_is_found_again)
+{
+    struct harness_daemon *daemon;
+    struct memstore *store;
+    int count;
+
+    if (!may_mount("store_on_a_full_tmpfs_is_found_again"))
+        return;
+    ck_assert_int_eq(mkdir(path_of("small"), 0700), 0);
+    mount_tmpfs(path_of("small"), "size=24m,mode=0700");
+    for (int round = 0; round < 3; round++) {
+        daemon = harness_start("--data", path_of("small/data"), "--max-size", "none",
+                               "--max-memory", "22M");
+        store = harness_open_reads(daemon, MEMSTORE_READS_SOCKET);
+        ck_assert_int_eq(put_until_full(store, 20000, &count), -ENOSPC);
+        fill_tmpfs(path_of("small/junk"));
+        memstore_close(store);
+        harness_kill(daemon);
+        daemon = harness_start("--data", path_of("small/data"), "--max-size", "none",
+                               "--max-memory", "22M");
+        store = harness_open_reads(daemon, MEMSTORE_READS_SOCKET);
+        expect_filling(store, count, 20000);
+        delete_filling(store, count);
+        ck_assert_uint_eq(stats_of(store).used, 0);
+        unlink(path_of("small/junk"));
+        memstore_close(store);
+        harness_kill(daemon);
+    }
     umount(path_of("small"));
 }
 END_TEST
@@ -1151,6 +1202,8 @@ static Suite *suite(void)
     tcase_add_loop_test(memory, max_memory_is_a_limit, 0, FILLING_SIZES);
     tcase_add_test(memory, full_store_is_still_of_use);
     tcase_add_test(memory, full_store_lets_the_daemon_sleep);
+    tcase_add_test(memory, max_memory_stays_the_limit_through_restarts);
+    tcase_add_test(memory, store_on_a_full_tmpfs_is_found_again);
     tcase_add_loop_test(memory, full_tmpfs_is_an_error_and_no_death, 0, FILLING_SIZES);
     tcase_add_test(memory, tmpfs_smaller_than_max_memory_is_refused);
     tcase_add_test(memory, small_container_needs_no_options);
