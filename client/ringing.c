@@ -91,6 +91,7 @@ int ringing_wake(struct channel *channel, uint32_t what)
     struct ring_page *page = channel->connection.ring.page;
     int r;
 
+    atomic_store_explicit(&page->client_core, (uint32_t)sched_getcpu(), memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
     if (!(atomic_load_explicit(&page->daemon_awaits, memory_order_relaxed) & what))
         return 0;

@@ -35,6 +35,7 @@ struct ring_page {
     _Atomic uint32_t answers_start;             /* so far it has taken bytes out */
     _Atomic uint64_t filled;                    /* RING_PROGRESS: so far the window has bytes */
     _Atomic uint32_t client_sleeps;             /* it wants FUTEX_WAKE */
+    _Atomic uint32_t client_core;               /* where it ran when it last put something in */
     /* What the daemon writes. */
     _Alignas(64) _Atomic uint32_t answers_end;
     _Atomic uint32_t requests_start;

@@ -146,7 +146,7 @@ static bool look(struct server *server)
  * in its ring. */
 static bool is_quiet(const struct client *client, uint64_t now)
 {
-    return !client->is_ready && now >= client->ring_used + QUIET;
+    return !client->is_ready && !client->upload && now >= client->ring_used + QUIET;
 }
 
 /* Has clients that have been quiet wake us. Returns whether one came before it could know. */
@@ -213,15 +213,48 @@ static int poll_sockets(struct server *server, struct epoll_event *events, int m
     return epoll_wait(server->epoll_fd, events, max, 0);
 }
 
+/* ---- waiting where the client does not ---- */
+
+static int read_core(void *context)
+{
+    const struct ring_page *page = context;
+
+    return (int)(atomic_load_explicit(&page->client_core, memory_order_relaxed) % CPU_SETSIZE);
+}
+
+/*
+ * The scheduler likes to put whoever is woken beside the one that woke it. Where the only client
+ * and we share a core like that, neither gets on while the other looks, and with each of them
+ * asleep in turns, nothing tells the scheduler to part them. So we leave the core, and may come
+ * back to it.
+ */
+static void part_from_client(struct rings *rings)
+{
+    const struct client *client = TAILQ_FIRST(&rings->active);
+    cpu_set_t allowed, others;
+    int core;
+
+    if (rings->count != 1)
+        return;
+    core = guard_call(read_core, client->connection.ring.page);
+    if (core < 0 || core != sched_getcpu() || sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+        return;
+    others = allowed;
+    CPU_CLR(core, &others);
+    if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof(others), &others) == 0)
+        sched_setaffinity(0, sizeof(allowed), &allowed);
+}
+
 /* Looks again and again. Returns whether a ring or a socket had something; *ret_count: as
  * epoll_wait. */
 static bool look_for_a_while(struct server *server, struct epoll_event *events, int max,
                              int *ret_count)
 {
     struct rings *rings = &server->rings;
-    const uint64_t start = server_now();
-    uint64_t before, now = start;
+    uint64_t start, before, now;
 
+    part_from_client(rings);
+    start = now = server_now();
     do {
         if (look(server))
             return true;
