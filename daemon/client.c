@@ -20,8 +20,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A client's share of a turn, in requests. One that moves much comes by itself (request_handle). */
+/* A client's share of a turn, in requests, and in bytes of values after which it is over. One that
+ * moves much comes by itself (request_handle). */
 #define SHARE_REQUESTS 64
+#define SHARE_BYTES (1U << 20)
 
 /* With so many unsent bytes nothing more is handled: the client has to read first. */
 #define UNSENT_MAX FRAME_MAX
@@ -153,8 +155,12 @@ bool client_look(struct client *client)
 
     if (unsent > 0)
         client_flush(client);
-    if (client->dead || take_in(client) || (client->upload && upload_look(client->upload)))
+    if (client->dead || take_in(client))
         return true;
+    if (client->upload && upload_look(client->upload)) {
+        client_flush(client); /* it is waited for no more */
+        return true;
+    }
     return connection_unsent(&client->connection) < unsent;
 }
 
@@ -315,7 +321,10 @@ void client_process(struct client *client)
     int r = 0;
 
     client->is_large = false;
-    for (int i = 0; i < SHARE_REQUESTS && !is_blocked(client) && !client->server->large_done; i++) {
+    client->moved = 0;
+    for (int i = 0; i < SHARE_REQUESTS && client->moved < SHARE_BYTES && !is_blocked(client) &&
+                    !client->server->large_done;
+         i++) {
         r = connection_next(&client->connection, &frame);
         if (r <= 0)
             break;

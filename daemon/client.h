@@ -33,6 +33,7 @@ struct client {
     bool progress;             /* since it was last waited for */
     bool chain_broken;         /* an answer did not fit: what is chained to it is not done */
     uint32_t interest;         /* what epoll watches for */
+    uint64_t moved;            /* bytes of values in its share of this turn */
     size_t uncommitted;        /* bytes of answers that the next commit decides on */
     struct listing *listing;   /* under way; nothing else is handled meanwhile */
     struct upload *upload;     /* the same */

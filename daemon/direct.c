@@ -323,9 +323,11 @@ static int collect(struct server *server, uint64_t now)
     int r;
 
     /* In this order: the last commit, the readers' slots, their pins. Without a pin table nobody
-     * can keep what an old snapshot leads to for longer than the snapshot. */
+     * can keep what an old snapshot leads to for longer than the snapshot; but one that has just
+     * left may still be in its last read. */
     atomic_thread_fence(memory_order_seq_cst);
-    oldest = direct->tables > 0 ? store_oldest_reader(server->store) : UINT64_MAX;
+    oldest = direct->tables > 0 || direct->check_next > 0 ? store_oldest_reader(server->store)
+                                                          : UINT64_MAX;
     atomic_thread_fence(memory_order_seq_cst);
     r = read_all_pins(server, &pinned);
     if (r == 0)

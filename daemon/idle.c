@@ -65,7 +65,7 @@ void idle_give_back(struct server *server)
     if (!client || server->turn_started < client->bulk_used + IDLE)
         return;
     page = client->connection.ring.page;
-    if (guard_call(take, page) < 0) {
+    if (client->upload || client->listing || guard_call(take, page) < 0) {
         put_last(client);
         return;
     }

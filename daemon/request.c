@@ -456,6 +456,7 @@ static int handle_put(struct request *request)
         r = upload_start(request->client, request->header, fixed.window, &key, &attributes);
         return r < 0 ? answer_failure(request, r, fixed.bucket) : 0;
     }
+    request->client->moved += attributes.size;
     r = store_put(request->store, &key, &attributes, value, &record);
     return r < 0 ? answer_failure(request, r, fixed.bucket) : answer_info(request, &record);
 }
@@ -536,8 +537,11 @@ static int handle_get(struct request *request)
     length = record.size - fixed.offset;
     if (fixed.length < length)
         length = fixed.length;
+    if (length > BATCH_ANSWERS_MAX && request->in_batch)
+        return ANSWER_ERROR(request, -E2BIG, "the answers of a batch are too many bytes");
     if (length > LARGE && !request->in_batch && request_must_wait(request->client))
         return -EINPROGRESS;
+    request->client->moved += length;
     return answer_value(request, &record, value + fixed.offset, length, room);
 }
 
