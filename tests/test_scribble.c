@@ -63,10 +63,11 @@ static void scribble_positions(struct ring_page *page)
 /* Who sleeps, and who has the buffer. */
 static void scribble_states(struct ring_page *page)
 {
-    _Atomic uint32_t *const words[] = {&page->client_sleeps, &page->daemon_awaits, &page->changes,
-                                       &page->is_crowded, &page->bulk_use};
+    _Atomic uint32_t *const words[] = {&page->client_sleeps, &page->client_core,
+                                       &page->daemon_awaits, &page->changes,
+                                       &page->is_crowded,    &page->bulk_use};
 
-    atomic_store(words[random_number() % 5], (uint32_t)(random_number() % 8));
+    atomic_store(words[random_number() % 6], (uint32_t)(random_number() % 8));
 }
 
 static void scribble_window(struct ring_page *page)
