@@ -42,6 +42,7 @@ static struct shared {
 
 static char impostor_socket[108];
 static pid_t impostor_pid;
+static bool takes_no_ring;
 
 /* ---- a daemon ---- */
 
@@ -149,6 +150,7 @@ static void take_buffer(struct impostor *impostor)
         atomic_store(&shared->buffers[connection], info.st_ino);
 }
 
+/* Or does not. */
 static void take_ring(struct impostor *impostor, const struct frame_header *request)
 {
     void *file;
@@ -156,6 +158,12 @@ static void take_ring(struct impostor *impostor, const struct frame_header *requ
 
     if (connection_take_fds(&impostor->connection, &fd, 1) < 0)
         _exit(1);
+    if (takes_no_ring) {
+        close(fd);
+        queue_answer(impostor, request, -EOPNOTSUPP, NULL, 0);
+        flush(impostor);
+        return;
+    }
     file = mmap(NULL, RING_FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
     if (file == MAP_FAILED)
@@ -483,17 +491,22 @@ static void impostor_stop(void)
     waitpid(impostor_pid, NULL, 0);
 }
 
-static struct memstore *open_impostor(int timeout)
+static struct memstore *open_calls(int timeout, enum memstore_calls calls)
 {
     struct memstore_options options = {.size = sizeof(options),
                                        .socket = impostor_socket,
                                        .timeout_ms = timeout,
                                        .reads = MEMSTORE_READS_SOCKET,
-                                       .calls = MEMSTORE_CALLS_RING};
+                                       .calls = calls};
     struct memstore *store = NULL;
 
     ck_assert_msg(memstore_open(&options, &store) == 0, "%s", memstore_message());
     return store;
+}
+
+static struct memstore *open_impostor(int timeout)
+{
+    return open_calls(timeout, MEMSTORE_CALLS_RING);
 }
 
 /* ---- calls ---- */
@@ -592,6 +605,29 @@ START_TEST(lies_are_errors_by_the_deadline)
 }
 END_TEST
 
+/* As one of an older version. Who does not insist is served over the socket. */
+START_TEST(daemon_without_rings_will_do)
+{
+    int timeout = (int)(harness_seconds(5) * 1000);
+    struct memstore *store;
+
+    takes_no_ring = true;
+    impostor_start(tell_truth);
+    store = open_calls(timeout, MEMSTORE_CALLS_AUTO);
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(memstore_exists(store, "k", 1), 1);
+    ck_assert_int_eq(call_put_large(store), 0);
+    ck_assert_int_eq(atomic_load(&shared->connections), 1);
+    memstore_close(store);
+    store = open_impostor(timeout);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(memstore_exists(store, "k", 1), -EOPNOTSUPP);
+    ck_assert_msg(strstr(memstore_message(), "MEMSTORE_CALLS"), "%s", memstore_message());
+    memstore_close(store);
+    impostor_stop();
+}
+END_TEST
+
 /* The first one is the answer; the second one is too much. */
 START_TEST(answers_that_nobody_asked_for_end_the_connection)
 {
@@ -675,6 +711,7 @@ static Suite *suite(void)
     suite_add_tcase(s, tests);
     tcase_add_loop_test(tests, lies_are_errors_by_the_deadline, 0,
                         (int)(sizeof(cases) / sizeof(cases[0])));
+    tcase_add_test(tests, daemon_without_rings_will_do);
     tcase_add_test(tests, answers_that_nobody_asked_for_end_the_connection);
     tcase_add_loop_test(tests, request_is_repeated_if_that_does_no_harm, 0, 4);
     tcase_add_test(tests, buffer_of_a_request_in_the_ring_is_not_used_again);
