@@ -27,7 +27,9 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(LDFLAGS)
 
 COMMON := connection ring metadata size socket_path record entry
 DAEMON := main guard closer options lock_file data_folder memory listener \
-	server client request batch bulk upload rings idle direct pins listing \
+	server client request body answer \
+	handle_session handle_put handle_get handle_object handle_status \
+	batch bulk upload rings idle direct pins listing \
 	store counters reserve objects blob group garbage spares scan etag log
 CLIENT := handle turns channel connect await ringing stream memfd bulk fork environment direct \
 	message object put_head put get view key list pair writer reserve batch batch_answers pipeline \

@@ -1,0 +1,132 @@
+#include "request_private.h"
+
+#include "direct.h"
+#include "entry.h"
+#include "server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Processes that an error names as holders of memory. */
+#define HOLDERS_NAMED 8
+
+void request_answer_no_bucket(struct client *client, const struct frame_header *request,
+                              uint32_t bucket)
+{
+    client_answer_error(client, request, -ENOENT, "there is no bucket %u", (unsigned)bucket);
+}
+
+int answer_nothing(struct request *request)
+{
+    client_answer(request->client, request->header, NULL, 0);
+    return 0;
+}
+
+void request_answer_info(struct client *client, const struct frame_header *request,
+                         const struct record *record)
+{
+    uint8_t *body = client_answer(client, request, NULL, entry_length(record, 0));
+
+    if (body)
+        entry_write(body, record, NULL, 0);
+}
+
+int answer_info(struct request *request, const struct record *record)
+{
+    request_answer_info(request->client, request->header, record);
+    return 0;
+}
+
+int answer_malformed(struct request *request)
+{
+    return ANSWER_ERROR(request, -EPROTO,
+                        "the request's body does not have the form of operation %u",
+                        (unsigned)request->header->operation);
+}
+
+int answer_unreadable(struct request *request)
+{
+    return ANSWER_ERROR(request, -EFAULT, "there is no memory for the pages of the bulk buffer");
+}
+
+/* Lists the processes whose views keep memory: " (1234 bytes are kept by views of 12 prog, 13
+ * prog)". */
+static void describe_holders(struct server *server, char *text, size_t size)
+{
+    struct holder holders[HOLDERS_NAMED];
+    struct direct_totals totals;
+    size_t count, length;
+
+    text[0] = '\0';
+    direct_totals(server, &totals);
+    if (totals.pinned == 0)
+        return;
+    count = direct_holders(server, holders, HOLDERS_NAMED);
+    length = (size_t)snprintf(text, size, " (%llu bytes are kept by views of",
+                              (unsigned long long)totals.pinned);
+    for (size_t i = 0; i < count && holders[i].pinned > 0; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s process %u %s",
+                                   i > 0 ? "," : "", holders[i].pid, holders[i].name);
+    snprintf(text + length, size - length, ")");
+}
+
+static int answer_no_memory(struct request *request)
+{
+    struct server *server = request->client->server;
+    char holders[HOLDERS_NAMED * 64 + 64];
+
+    /* What was replaced or deleted may be free by now. */
+    if (!server->collected)
+        return -ENOBUFS;
+    server->refused++;
+    describe_holders(server, holders, sizeof(holders));
+    return ANSWER_ERROR(
+        request, -ENOSPC,
+        "the store has no memory for it: max memory is %llu, or its tmpfs is full%s; "
+        "delete objects, or start memstored with a larger --max-memory",
+        (unsigned long long)store_limits(request->store)->max_memory, holders);
+}
+
+int answer_failure(struct request *request, int error, uint32_t bucket)
+{
+    const struct store_limits *limits = store_limits(request->store);
+
+    switch (error) {
+    case -EAGAIN:
+    case -EBUSY:
+        return error;
+    case -ENOENT:
+        return ANSWER_ERROR(request, error, "no such object");
+    case -ENXIO:
+        request_answer_no_bucket(request->client, request->header, bucket);
+        return 0;
+    case -EFAULT:
+        return answer_unreadable(request);
+    case -EDQUOT:
+        request->client->server->refused++;
+        return ANSWER_ERROR(request, error, "Max size %llu would be exceeded",
+                            (unsigned long long)limits->max_size);
+    case -ENOSPC:
+        return answer_no_memory(request);
+    case -EUCLEAN:
+    case -ENOTRECOVERABLE:
+        request->client->server->failure = error;
+        break;
+    }
+    return ANSWER_ERROR(request, error, "%s", strerror(-error));
+}
+
+int request_answer_failure(struct client *client, const struct frame_header *request, int error,
+                           uint32_t bucket)
+{
+    return answer_failure(
+        &(struct request){.client = client, .store = client->server->store, .header = request},
+        error, bucket);
+}
+
+int answer_key_too_long(struct request *request, size_t length)
+{
+    return ANSWER_ERROR(request, -ENAMETOOLONG, "a key of %zu bytes is longer than %d", length,
+                        KEY_MAX);
+}

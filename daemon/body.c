@@ -1,0 +1,42 @@
+#include "request_private.h"
+
+#include <string.h>
+
+bool take(struct body *body, void *to, size_t size)
+{
+    if (body->left < size)
+        return false;
+    memcpy(to, body->at, size);
+    body->at += size;
+    body->left -= size;
+    return true;
+}
+
+bool take_bytes(struct body *body, size_t length, const void **ret_bytes)
+{
+    if (body->left < length)
+        return false;
+    *ret_bytes = body->at;
+    body->at += length;
+    body->left -= length;
+    return true;
+}
+
+bool take_key(struct body *body, uint32_t bucket, size_t length, struct store_key *ret_key)
+{
+    *ret_key = (struct store_key){.bucket = bucket, .length = length};
+    return take_bytes(body, length, &ret_key->data);
+}
+
+int take_key_request(struct request *request, struct store_key *ret_key)
+{
+    struct key_request fixed;
+
+    if (!take(&request->body, &fixed, sizeof(fixed)) || fixed.reserved != 0 ||
+        !take_key(&request->body, fixed.bucket, fixed.key_length, ret_key) ||
+        request->body.left > 0)
+        return answer_malformed(request);
+    if (fixed.key_length > KEY_MAX)
+        return answer_key_too_long(request, fixed.key_length);
+    return 1;
+}
