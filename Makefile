@@ -25,14 +25,14 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -I. -Icommon -fPIC -fvisibility=hidden -pthr
 	$(WARNINGS) $(CFLAGS) $(SANITIZE) $(CPPFLAGS)
 ALL_LDFLAGS = -pthread $(SANITIZE) $(LDFLAGS)
 
-COMMON := connection ring metadata size socket_path record entry
+COMMON := boottime connection ring metadata size socket_path record entry
 DAEMON := main guard closer options lock_file data_folder memory listener \
 	server client request body answer \
 	handle_session handle_put handle_get handle_object handle_status \
-	batch bulk upload rings idle direct pins listing \
-	store counters reserve objects blob group garbage spares scan etag log
+	batch bulk upload rings idle direct pins listing lifetimes \
+	store counters reserve objects expiry blob group garbage spares scan etag log
 CLIENT := handle turns channel connect await ringing stream memfd bulk fork environment direct \
-	message object put_head put get view key list pair writer reserve batch batch_answers pipeline \
+	message object put_head put get view key list pair touch writer reserve batch batch_answers pipeline \
 	atomic url stats holders
 CLI := main arguments help commands key text status input output doomed progress transfer tally \
 	folder walk tree tree_put tree_get print json
@@ -49,10 +49,10 @@ test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
-TESTS := common connection store daemon protocol buffer ring window ringing scribble impostor group upload hostile patience pins behaviour limit \
+TESTS := common connection store daemon protocol buffer ring window ringing scribble impostor group upload hostile patience pins behaviour limit expiry \
 	processes handle batch bulk writer reserve command tree direct view fork holders install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
-THRICE := behaviour limit processes handle batch bulk upload writer reserve command
+THRICE := behaviour limit expiry processes handle batch bulk upload writer reserve command
 # These run twice, over the socket and through a ring.
 TWICE := protocol buffer group hostile
 harness_objects := $(BUILD)/tests/harness.o

@@ -1,5 +1,6 @@
 #include "environment.h"
 
+#include "common/boottime.h"
 #include "common/protocol.h"
 #include "fork.h"
 
@@ -237,7 +238,11 @@ int reading_find(struct reading *reading, uint32_t bucket, const void *key, size
     MDB_val data;
     int r = lmdb_error(mdb_get(reading->txn, reading->environment->objects, &row, &data));
 
-    return r < 0 ? r : record_read(data.mv_data, data.mv_size, ret_record);
+    if (r == 0)
+        r = record_read(data.mv_data, data.mv_size, ret_record);
+    if (r == 0 && ret_record->expires != 0 && record_is_over(ret_record, boottime_now()))
+        r = -ENOENT;
+    return r;
 }
 
 int reading_value(struct reading *reading, const struct record *record, const uint8_t **ret_value)
@@ -288,6 +293,7 @@ int reading_scan(struct reading *reading, uint32_t bucket, const void *prefix, s
     MDB_val prefix_row = row_key(prefix_bytes, bucket, prefix, prefix_length);
     MDB_val after_row = row_key(after_bytes, bucket, after, after ? after_length : 0);
     bool has_after = after && mdb_cmp(reading->txn, objects, &after_row, &prefix_row) >= 0;
+    int64_t now = boottime_now();
     MDB_cursor *cursor;
     MDB_val key, data;
     struct record record;
@@ -299,7 +305,7 @@ int reading_scan(struct reading *reading, uint32_t bucket, const void *prefix, s
         scan_first(cursor, has_after ? &after_row : &prefix_row, has_after, &key, &data));
     while (r == 0 && starts_with(&key, &prefix_row)) {
         r = record_read(data.mv_data, data.mv_size, &record);
-        if (r == 0)
+        if (r == 0 && !record_is_over(&record, now))
             r = visit(context, (const uint8_t *)key.mv_data + sizeof(uint32_t),
                       key.mv_size - sizeof(uint32_t), &record);
         if (r == 0)

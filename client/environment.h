@@ -40,7 +40,8 @@ int reading_begin(struct reading *reading);
 void reading_end(struct reading *reading);
 void reading_destroy(struct reading *reading);
 
-/* Finds an object. -ENOENT: there is none; other errors: ask the daemon. */
+/* Finds an object. -ENOENT: there is none, or its lifetime is over; other errors: ask the daemon.
+ */
 int reading_find(struct reading *reading, uint32_t bucket, const void *key, size_t key_length,
                  struct record *ret_record);
 

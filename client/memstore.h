@@ -45,9 +45,10 @@ extern "C" {
 #define MEMSTORE_KEY_MAX 500                             /* bytes of a key */
 #define MEMSTORE_VALUE_MAX ((UINT64_C(1) << 32) - 65536) /* bytes of a value: 4 GiB - 64 KiB */
 #define MEMSTORE_CONTENT_TYPE_MAX 1024                   /* bytes of a content type */
-#define MEMSTORE_METADATA_MAX 32768 /* bytes of all names and values, and 4 for each pair */
-#define MEMSTORE_ETAG_SIZE 33       /* 32 hex digits and a NUL */
-#define MEMSTORE_TO_END UINT64_MAX  /* as a length: up to the end; as a limit: none */
+#define MEMSTORE_METADATA_MAX 32768         /* bytes of all names and values, and 4 for each pair */
+#define MEMSTORE_ETAG_SIZE 33               /* 32 hex digits and a NUL */
+#define MEMSTORE_TTL_MAX (INT64_C(1) << 53) /* milliseconds of a lifetime */
+#define MEMSTORE_TO_END UINT64_MAX          /* as a length: up to the end; as a limit: none */
 
 struct memstore;             /* a handle on a store */
 struct memstore_object;      /* what a call tells of an object, and from memstore_get its value */
@@ -56,6 +57,7 @@ struct memstore_view;        /* a value read in place */
 struct memstore_writer;      /* a value on its way, piece by piece */
 struct memstore_reservation; /* a value that is built in place */
 struct memstore_batch;       /* operations that are asked for together */
+struct memstore_condition;   /* none yet */
 
 /*
  * How a handle reads (memstore_exists, _get, _info, _list, _view). Direct reads look into the
@@ -109,6 +111,8 @@ struct memstore_put_options {
     const char *content_type; /* NULL: none, which differs from "" */
     const struct memstore_metadata *metadata;
     size_t metadata_count;
+    int64_t ttl_ms; /* lifetime: so many milliseconds from now on, up to MEMSTORE_TTL_MAX. 0: the
+                       bucket's; -1: without end */
 };
 
 /* Which objects to list; the rules for size and NULL are those of memstore_options. */
@@ -137,10 +141,11 @@ void memstore_close(struct memstore *store);
 /*
  * Stores value_size bytes under the key, in one step: value, content type and metadata replace
  * what was there. Atomic: others see the old object or the new one, and an error means the old.
+ * When its lifetime is over, nobody sees the object any more, and its size is free soon after.
  * ret_object (may be NULL) gets the new object's info, without the value.
  * Errors: -EDQUOT (the store's max size would be exceeded), -ENOSPC (the store has no memory left
  * for it), -ENAMETOOLONG (key), -EFBIG (value over MEMSTORE_VALUE_MAX), -E2BIG (content type or
- * metadata too long), -EINVAL (a metadata name twice or NULL; options).
+ * metadata too long), -EINVAL (a metadata name twice or NULL; a lifetime that is none; options).
  */
 int memstore_put(struct memstore *store, const void *key, size_t key_length, const void *value,
                  size_t value_size, const struct memstore_put_options *options,
@@ -219,6 +224,15 @@ int memstore_move(struct memstore *store, const void *source, size_t source_leng
                   const void *target, size_t target_length, struct memstore_object **ret_object);
 
 /*
+ * Gives an object a lifetime of ttl_ms from now on, as memstore_put_options does, and nothing else:
+ * it can become longer, shorter or without end. Value, version and last-modified stay.
+ * ret_object (may be NULL) gets the info. The condition must be NULL.
+ * Errors: -ENOENT, -EINVAL (a lifetime that is none), -ENOSPC, -ENAMETOOLONG (key).
+ */
+int memstore_touch(struct memstore *store, const void *key, size_t key_length, int64_t ttl_ms,
+                   const struct memstore_condition *condition, struct memstore_object **ret_object);
+
+/*
  * Makes the url of a key: "memory://" and the key as it is. Needs no store and no such object.
  * expires_in (seconds) is accepted and changes nothing. *ret_url is NUL-terminated, *ret_length
  * (may be NULL) does not count that NUL; end it with free(). Errors: -ENAMETOOLONG, -ENOMEM.
@@ -289,7 +303,8 @@ uint64_t memstore_object_size(const struct memstore_object *object);
 uint64_t memstore_object_version(const struct memstore_object *object);
 /* Time of the last change, microseconds since 1970 (UTC). */
 int64_t memstore_object_modified(const struct memstore_object *object);
-/* When it ends, microseconds since 1970 (UTC); 0: never. */
+/* When it ends, microseconds since 1970 (UTC) as the date was set at the time of the call; 0:
+ * never. Its lifetime does not depend on the date. */
 int64_t memstore_object_expires(const struct memstore_object *object);
 /* 32 hex digits that depend on the value alone: XXH3-128, a fingerprint and not a cryptographic
  * one; who can choose values can make two with the same etag. */

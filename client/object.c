@@ -1,5 +1,6 @@
 #include "object.h"
 
+#include "common/boottime.h"
 #include "common/metadata.h"
 #include "message.h"
 
@@ -184,7 +185,7 @@ int object_from_record(const struct record *record, const void *key, size_t key_
     *object = (struct memstore_object){.size = record->size,
                                        .version = record->version,
                                        .modified = record->modified,
-                                       .expires = record->expires,
+                                       .expires = boottime_to_utc(record->expires),
                                        .metadata = first,
                                        .metadata_count = (uint32_t)count,
                                        .key_length = (uint32_t)key_length};

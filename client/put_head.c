@@ -107,6 +107,16 @@ static int pairs_encode(const struct memstore_put_options *options, uint8_t *pla
     return 0;
 }
 
+int ttl_check(int64_t ttl)
+{
+    if (ttl < TTL_NEVER || ttl > TTL_MAX)
+        return message_fail(-EINVAL,
+                            "a lifetime of %lld ms is not one of 1 to %lld (0: the bucket's, -1: "
+                            "without end)",
+                            (long long)ttl, TTL_MAX);
+    return 0;
+}
+
 static int type_measure(const char *type, size_t *ret_length)
 {
     size_t length = type ? strnlen(type, CONTENT_TYPE_MAX + 1) : 0;
@@ -130,13 +140,16 @@ int put_plan_init(struct put_plan *plan, const void *key, size_t key_length,
         r = type_measure(plan->options.content_type, &type_length);
     if (r == 0)
         r = pairs_measure(&plan->options, &metadata_length);
+    if (r == 0)
+        r = ttl_check(plan->options.ttl_ms);
     if (r != 0)
         return r;
     plan->key = key;
     plan->fixed = (struct put_request){
         .key_length = (uint16_t)key_length,
         .type_length = plan->options.content_type ? (uint16_t)type_length : NO_CONTENT_TYPE,
-        .metadata_length = (uint32_t)metadata_length};
+        .metadata_length = (uint32_t)metadata_length,
+        .ttl = plan->options.ttl_ms};
     plan->length = sizeof(plan->fixed) + key_length + type_length + metadata_length;
     return 0;
 }

@@ -11,6 +11,9 @@
 /* Checks a value. -EFBIG, -EINVAL (NULL and a size); the message is set. */
 int value_check(const void *value, size_t size);
 
+/* Checks a lifetime. -EINVAL; the message is set. */
+int ttl_check(int64_t ttl);
+
 /* What a head is made from. It points at the caller's key and options. */
 struct put_plan {
     struct put_request fixed;

@@ -1,5 +1,7 @@
 #include "entry.h"
 
+#include "boottime.h"
+
 #include <string.h>
 
 static size_t type_bytes(const struct record *record)
@@ -19,7 +21,7 @@ struct object_info entry_info(const struct record *record, size_t key_length)
     struct object_info info = {.size = record->size,
                                .version = record->version,
                                .modified = record->modified,
-                               .expires = record->expires,
+                               .expires = boottime_to_utc(record->expires),
                                .metadata_length = record->metadata_length,
                                .type_length = record->type_length,
                                .key_length = (uint16_t)key_length};

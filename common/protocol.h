@@ -31,6 +31,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define CONTENT_TYPE_MAX 1024                 /* bytes of a content type */
 #define METADATA_MAX 32768                    /* bytes of an encoded metadata block */
 #define VALUE_MAX ((1ULL << 32) - (64 << 10)) /* bytes of a value: 4 GiB - 64 KiB */
+#define TTL_MAX (1LL << 53)                   /* milliseconds of a lifetime */
 #define BULK_MAX (1ULL << 32)                 /* bytes of a bulk buffer */
 #define BULK_LENGTH_MAX UINT32_MAX            /* bytes of it that one request can use */
 #define INLINE_MAX 8192 /* bytes of a value that rides in its frame where bulk is possible too */
@@ -52,6 +53,7 @@ enum operation {
     OPERATION_HOLDERS = 13, /* which clients hold memory */
     OPERATION_RING = 14,    /* frames go through shared memory from now on */
     OPERATION_BATCH = 15,   /* several requests, all or nothing */
+    OPERATION_TOUCH = 16,   /* set the end of an object anew */
 };
 
 /* Frame flags. A bit that is not listed must be 0. */
@@ -142,8 +144,17 @@ struct put_request {
     uint16_t type_length; /* or NO_CONTENT_TYPE */
     uint32_t metadata_length;
     uint32_t window; /* bytes; 0: the value stands whole */
+    int64_t ttl;     /* lifetime, as below */
 };
-static_assert(sizeof(struct put_request) == 16, "put_request");
+static_assert(sizeof(struct put_request) == 24, "put_request");
+
+/*
+ * A lifetime is 1 to TTL_MAX milliseconds from the change on; the bucket's default; or without end.
+ * -EINVAL: it is none of these. It is measured by a clock that nobody sets (boottime.h). When it is
+ * over, the object is gone for everybody; its memory and quota are given back soon after.
+ */
+#define TTL_DEFAULT 0
+#define TTL_NEVER (-1)
 
 /*
  * GET. Request: get_request, key. The range is cut at the end of the value; an offset beyond the
@@ -160,12 +171,12 @@ struct get_request {
 };
 static_assert(sizeof(struct get_request) == 24, "get_request");
 
-/* What INFO, GET, PUT, COPY and MOVE answer, and the entries of LIST. */
+/* What INFO, GET, PUT, COPY, MOVE and TOUCH answer, and the entries of LIST. */
 struct object_info {
     uint64_t size; /* of the whole value, in bytes */
     uint64_t version;
     int64_t modified; /* microseconds since 1970, UTC */
-    int64_t expires;  /* the same; 0: never */
+    int64_t expires;  /* the same, as the date is set at the moment; 0: never */
     uint8_t etag[16]; /* XXH3-128 of the value, in its canonical (big-endian) form */
     uint32_t metadata_length;
     uint16_t type_length; /* or NO_CONTENT_TYPE */
@@ -194,13 +205,23 @@ struct list_answer {
 };
 static_assert(sizeof(struct list_answer) == 8, "list_answer");
 
-/* COPY, MOVE. Request: pair_request, source, target. Answer: as INFO, of the target. */
+/* COPY, MOVE. Request: pair_request, source, target. Answer: as INFO, of the target. It ends when
+ * the source does. */
 struct pair_request {
     uint32_t bucket;
     uint16_t source_length;
     uint16_t target_length;
 };
 static_assert(sizeof(struct pair_request) == 8, "pair_request");
+
+/* TOUCH. Request: touch_request, key. Answer: as INFO; the version is as before. */
+struct touch_request {
+    uint32_t bucket;
+    uint16_t key_length;
+    uint16_t reserved; /* 0 */
+    int64_t ttl;       /* as of a PUT, from now on */
+};
+static_assert(sizeof(struct touch_request) == 16, "touch_request");
 
 /* STATS. Request: no body. Answer: stats_answer. */
 struct stats_answer {

@@ -7,6 +7,7 @@
 #define MEMSTORE_RECORD_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,7 @@
 /* What tells the form of a store: the row of a bucket that there never is and of the empty key. A
  * store of another form is left alone. */
 #define STORE_HEAD_BUCKET 0
-#define STORE_FORMAT 5
+#define STORE_FORMAT 6
 #define STORE_ID_BYTES 16
 
 struct store_head {
@@ -41,7 +42,7 @@ struct record {
     uint64_t size; /* of the value */
     uint64_t version;
     int64_t modified; /* microseconds since 1970 */
-    int64_t expires;  /* the same; 0: never */
+    int64_t expires;  /* microseconds of boottime.h; 0: never */
     uint64_t blob;    /* the row that holds the value; 0: it stands in the record */
     uint8_t etag[ETAG_BYTES];
     const char *type;     /* in what was read: right in front of the metadata, even if it is none */
@@ -59,5 +60,12 @@ uint8_t *record_write(const struct record *record, uint8_t *place);
 
 /* Reads a stored record. -EUCLEAN if it is none: the store is damaged. */
 int record_read(const void *data, size_t length, struct record *ret_record);
+
+/* Whether its lifetime is over, at a time of boottime.h. Its row may still be there: to whoever
+ * finds it, there is no such object. */
+static inline bool record_is_over(const struct record *record, int64_t now)
+{
+    return record->expires != 0 && record->expires <= now;
+}
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "direct.h"
 #include "entry.h"
+#include "lifetimes.h"
 #include "server.h"
 
 #include <errno.h>
@@ -76,6 +77,8 @@ static int answer_no_memory(struct request *request)
     struct server *server = request->client->server;
     char holders[HOLDERS_NAMED * 64 + 64];
 
+    if (lifetimes_make_room(request->client))
+        return -EINPROGRESS;
     /* What was replaced or deleted may be free by now. */
     if (!server->collected)
         return -ENOBUFS;
@@ -104,6 +107,8 @@ int answer_failure(struct request *request, int error, uint32_t bucket)
     case -EFAULT:
         return answer_unreadable(request);
     case -EDQUOT:
+        if (lifetimes_make_room(request->client))
+            return -EINPROGRESS;
         request->client->server->refused++;
         return ANSWER_ERROR(request, error, "Max size %llu would be exceeded",
                             (unsigned long long)limits->max_size);
@@ -123,6 +128,12 @@ int request_answer_failure(struct client *client, const struct frame_header *req
     return answer_failure(
         &(struct request){.client = client, .store = client->server->store, .header = request},
         error, bucket);
+}
+
+int answer_no_lifetime(struct request *request, int64_t ttl)
+{
+    return ANSWER_ERROR(request, -EINVAL, "a lifetime of %lld ms is not one of 1 to %lld",
+                        (long long)ttl, TTL_MAX);
 }
 
 int answer_key_too_long(struct request *request, size_t length)

@@ -179,14 +179,19 @@ static int fail_frame(struct batch *batch, uint32_t index, int error)
 /* ---- looking ahead ---- */
 
 /* Adds what a request will need. -E2BIG: the values are too many. */
-static int measure(struct batch *batch, const struct frame_header *header)
+static int measure(struct batch *batch, const struct frame *frame)
 {
+    const struct frame_header *header = &frame->header;
     struct store_group *group = &batch->group;
+    struct put_request put = {0};
 
     switch (header->operation) {
     case OPERATION_PUT:
         group->puts++;
         group->bytes += header->length;
+        if (frame->body_length >= sizeof(put))
+            memcpy(&put, frame->body, sizeof(put));
+        group->lifetimes += put.ttl > 0;
         if (header->flags & FRAME_BULK)
             batch->values += header->bulk_length;
         break;
@@ -209,7 +214,7 @@ static int look_ahead(struct batch *batch)
     for (uint32_t i = 0; i < batch->count; i++) {
         r = next_frame(batch, &frame);
         if (r == 0)
-            r = measure(batch, &frame.header);
+            r = measure(batch, &frame);
         if (r < 0)
             return fail_frame(batch, i, r);
     }

@@ -215,7 +215,7 @@ int store_upload_place(struct store *store, const struct store_upload *upload, u
 
 int store_upload_finish(struct store *store, struct store_upload *upload,
                         const struct store_key *key, const struct record *attributes,
-                        struct record *ret_record)
+                        const struct store_terms *terms, struct record *ret_record)
 {
     struct record record = *attributes;
     struct slot slot;
@@ -225,8 +225,12 @@ int store_upload_finish(struct store *store, struct store_upload *upload,
         return r;
     record.size = upload->size;
     record.blob = upload->blob;
-    r = store_begin(
-        store, &(struct claim){.rows = 1, .pages = record_pages(store, &record), .blobs = true});
+    record.expires = expiry_of(terms->ttl);
+    r = store_begin(store,
+                    &(struct claim){.rows = 1,
+                                    .expiries = expiry_rows(slot.old.expires, record.expires),
+                                    .pages = record_pages(store, &record),
+                                    .blobs = true});
     if (r < 0)
         return r;
     r = garbage_take_upload(store, upload->blob, upload->size);

@@ -28,6 +28,11 @@ bool take_key(struct body *body, uint32_t bucket, size_t length, struct store_ke
     return take_bytes(body, length, &ret_key->data);
 }
 
+bool ttl_is_sound(int64_t ttl)
+{
+    return ttl >= TTL_NEVER && ttl <= TTL_MAX;
+}
+
 int take_key_request(struct request *request, struct store_key *ret_key)
 {
     struct key_request fixed;

@@ -45,6 +45,7 @@ struct client {
     bool is_active;            /* rings.h */
     bool is_warm;              /* idle.h */
     uint64_t bulk_used;        /* when the bulk buffer was */
+    int64_t short_since;       /* when there was no room for its request, boottime.h; or 0 */
     TAILQ_ENTRY(client) all, ready, replied, waiting, active, warm, direct, dead_entry;
 };
 

@@ -298,7 +298,7 @@ int store_settle(struct store *store)
     int r = store_begin(store, &(struct claim){.rows = 1, .frees = true});
 
     if (r == 0)
-        r = store_touch(store);
+        r = store_dirty(store);
     return r < 0 && store->change ? store_drop(store, r) : r;
 }
 

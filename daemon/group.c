@@ -5,6 +5,8 @@
  */
 #include "store_private.h"
 
+#include "boottime.h"
+
 #include <errno.h>
 
 /* Objects of so many bytes may have pages of their own. */
@@ -15,12 +17,13 @@ static uint64_t min(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Pages that so many changes add to the tables of blobs at most: each copies its path, and what
- * stands beside it, and may split a leaf. A page is copied once. */
-static int count_pages(struct store *store, uint64_t changes, uint64_t *ret_pages)
+/* Pages that so many changes add to the tables of blobs and to the index by time at most: each
+ * copies its path, and what stands beside it, and may split a leaf. A page is copied once. */
+static int count_pages(struct store *store, const struct store_group *group, uint64_t *ret_pages)
 {
-    const MDB_dbi trees[] = {store->blobs, store->refs, store->garbage};
-    uint64_t pages = changes;
+    const MDB_dbi trees[] = {store->blobs, store->refs, store->garbage, store->expiries};
+    uint64_t changes = group->changes;
+    uint64_t pages = changes + 2 * group->lifetimes; /* their keys are long: so branches split */
     MDB_stat stat;
     MDB_txn *txn;
     int r = store_reader(store, &txn);
@@ -42,7 +45,7 @@ static int claim(struct store *store, const struct store_group *group)
     struct claim most = {.rows = group->puts + 2 * (group->changes - group->puts),
                          .blobs = true,
                          .frees = group->puts == 0};
-    int r = count_pages(store, group->changes, &most.pages);
+    int r = count_pages(store, group, &most.pages);
 
     if (r < 0)
         return r;
@@ -63,18 +66,22 @@ int store_group_begin(struct store *store, const struct store_group *group)
     if (r < 0)
         return r;
     store->group = *group;
+    store->group_time = boottime_now();
     store->grouping = true;
     return 0;
 }
 
-int group_take(struct store *store, uint64_t bytes)
+int group_take(struct store *store, uint64_t bytes, bool has_lifetime)
 {
+    struct store_group *group = &store->group;
+
     if (!store->grouping)
         return 0;
-    if (store->group.changes == 0 || bytes > store->group.bytes)
+    if (group->changes == 0 || bytes > group->bytes || (has_lifetime && group->lifetimes == 0))
         return -EPROTO;
-    store->group.changes--;
-    store->group.bytes -= bytes;
+    group->changes--;
+    group->bytes -= bytes;
+    group->lifetimes -= has_lifetime;
     return 0;
 }
 

@@ -99,6 +99,24 @@ int handle_move(struct request *request)
     return handle_pair(request, store_move);
 }
 
+int handle_touch(struct request *request)
+{
+    struct touch_request fixed;
+    struct store_key key;
+    struct record record;
+    int r;
+
+    if (!take(&request->body, &fixed, sizeof(fixed)) || fixed.reserved != 0 ||
+        !take_key(&request->body, fixed.bucket, fixed.key_length, &key) || request->body.left > 0)
+        return answer_malformed(request);
+    if (fixed.key_length > KEY_MAX)
+        return answer_key_too_long(request, fixed.key_length);
+    if (!ttl_is_sound(fixed.ttl))
+        return answer_no_lifetime(request, fixed.ttl);
+    r = store_touch(request->store, &key, fixed.ttl, &record);
+    return r < 0 ? answer_failure(request, r, key.bucket) : answer_info(request, &record);
+}
+
 int handle_batch(struct request *request)
 {
     struct batch_request fixed;

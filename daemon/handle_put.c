@@ -86,6 +86,7 @@ static int take_attributes(struct request *request, const struct put_request *fi
 int handle_put(struct request *request)
 {
     struct record attributes = {0};
+    struct store_terms terms;
     struct put_request fixed;
     struct store_key key;
     struct record record;
@@ -104,11 +105,14 @@ int handle_put(struct request *request)
         return r;
     if (fixed.key_length > KEY_MAX)
         return answer_key_too_long(request, fixed.key_length);
+    if (!ttl_is_sound(fixed.ttl))
+        return answer_no_lifetime(request, fixed.ttl);
+    terms = (struct store_terms){.ttl = fixed.ttl};
     if ((attributes.size > UPLOAD_MIN && !request->in_batch) || fixed.window > 0) {
-        r = upload_start(request->client, request->header, fixed.window, &key, &attributes);
+        r = upload_start(request->client, request->header, fixed.window, &key, &attributes, &terms);
         return r < 0 ? answer_failure(request, r, fixed.bucket) : 0;
     }
     request->client->moved += attributes.size;
-    r = store_put(request->store, &key, &attributes, value, &record);
+    r = store_put(request->store, &key, &attributes, &terms, value, &record);
     return r < 0 ? answer_failure(request, r, fixed.bucket) : answer_info(request, &record);
 }

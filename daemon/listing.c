@@ -147,7 +147,7 @@ static int listing_step(struct listing *listing, unsigned share)
         if (listing->left == 0)
             return 0;
         r = store_scan_next(listing->scan, &key, &length, &record);
-        if (r > 0)
+        if (r == 1)
             add_entry(listing, key, length, &record);
     }
     return r;

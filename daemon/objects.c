@@ -1,6 +1,7 @@
 /* The calls on objects: look up, check the quota, change the rows, count. */
 #include "store_private.h"
 
+#include "boottime.h"
 #include "etag.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ static int find_row_by_cursor(struct store *store, const struct row_key *row, MD
     return r < 0 ? r : store_error(mdb_cursor_get(store->cursor, &key, ret_data, MDB_SET));
 }
 
-static int find_row(struct store *store, struct row_key *row, struct record *ret_record)
+int row_find(struct store *store, struct row_key *row, struct record *ret_record)
 {
     MDB_val data = {0};
     MDB_txn *txn;
@@ -50,11 +51,22 @@ static int find_row(struct store *store, struct row_key *row, struct record *ret
     return r < 0 ? r : record_read(data.mv_data, data.mv_size, ret_record);
 }
 
-/* As find_row, for a row that may be missing: the record is empty then. Returns 1 if it is there.
+/* As row_find, for an object: one whose lifetime is over is none. */
+static int find_object(struct store *store, struct row_key *row, struct record *ret_record)
+{
+    int r = row_find(store, row, ret_record);
+
+    if (r == 0 && ret_record->expires != 0 &&
+        record_is_over(ret_record, store->grouping ? store->group_time : boottime_now()))
+        return -ENOENT;
+    return r;
+}
+
+/* As row_find, for a row that may be missing: the record is empty then. Returns 1 if it is there.
  */
 static int find_row_or_none(struct store *store, struct row_key *row, struct record *ret_record)
 {
-    int r = find_row(store, row, ret_record);
+    int r = row_find(store, row, ret_record);
 
     if (r == -ENOENT) {
         *ret_record = (struct record){0};
@@ -73,7 +85,7 @@ int store_get(struct store *store, const struct store_key *key, struct record *r
     if (r < 0)
         return r;
     row_key_init(&row, key);
-    r = find_row(store, &row, ret_record);
+    r = find_object(store, &row, ret_record);
     if (r < 0 || !ret_value)
         return r;
     if (!ret_record->blob) {
@@ -113,7 +125,9 @@ static struct claim claim_of_put(const struct store *store, const struct slot *s
 {
     bool is_large = record->size > RECORD_VALUE_MAX;
     struct record row = *record;
-    struct claim claim = {.rows = 1, .blobs = is_large || slot->old.blob};
+    struct claim claim = {.rows = 1,
+                          .expiries = expiry_rows(slot->old.expires, record->expires),
+                          .blobs = is_large || slot->old.blob};
 
     row.blob = is_large;
     claim.pages = record_pages(store, &row) + (is_large ? store_pages_for(store, record->size) : 0);
@@ -182,6 +196,8 @@ int slot_fill(struct store *store, struct slot *slot, struct record *record)
     r = blob_unref(store, &slot->old);
     if (r == 0)
         r = write_row(store, &slot->row, record, slot->existed);
+    if (r == 0)
+        r = expiry_change(store, &slot->row, slot->old.expires, record->expires);
     if (r < 0)
         return store_drop(store, r);
     store_count(store, (int64_t)record->size - (int64_t)slot->old.size, !slot->existed);
@@ -189,7 +205,7 @@ int slot_fill(struct store *store, struct slot *slot, struct record *record)
 }
 
 int store_put(struct store *store, const struct store_key *key, const struct record *attributes,
-              const void *value, struct record *ret_record)
+              const struct store_terms *terms, const void *value, struct record *ret_record)
 {
     struct record record = {.size = attributes->size,
                             .type = attributes->type,
@@ -202,8 +218,9 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
 
     if (r < 0)
         return r;
+    record.expires = expiry_of(terms->ttl);
     claim = claim_of_put(store, &slot, &record);
-    r = group_take(store, key->length + bytes_of(&record));
+    r = group_take(store, key->length + bytes_of(&record), record.expires != 0);
     if (r == 0)
         r = store_begin(store, &claim);
     if (r < 0)
@@ -227,28 +244,37 @@ static int delete_row(struct store *store, struct row_key *row)
     return store_error(mdb_del(store->change, store->objects, &row->val, NULL));
 }
 
-static int delete_once(struct store *store, struct row_key *row)
+int row_remove(struct store *store, struct row_key *row, const struct record *record)
 {
-    struct record old = {0};
-    int r = store_prepare(store);
+    int r = store_begin(store, &(struct claim){.rows = 2,
+                                               .expiries = expiry_rows(record->expires, 0),
+                                               .blobs = record->blob,
+                                               .frees = true});
 
-    if (r == 0)
-        r = find_row(store, row, &old);
-    if (r < 0)
-        return r;
-    r = group_take(store, 0);
-    if (r == 0)
-        r = store_begin(store, &(struct claim){.rows = 2, .blobs = old.blob, .frees = true});
     if (r < 0)
         return r;
     store->totals.version++;
-    r = blob_unref(store, &old);
+    r = blob_unref(store, record);
     if (r == 0)
         r = delete_row(store, row);
+    if (r == 0)
+        r = expiry_change(store, row, record->expires, 0);
     if (r < 0)
         return store_drop(store, r);
-    store_count(store, -(int64_t)old.size, -1);
+    store_count(store, -(int64_t)record->size, -1);
     return 0;
+}
+
+static int delete_once(struct store *store, struct row_key *row)
+{
+    struct record old;
+    int r = store_prepare(store);
+
+    if (r == 0)
+        r = find_object(store, row, &old);
+    if (r == 0)
+        r = group_take(store, 0, false);
+    return r < 0 ? r : row_remove(store, row, &old);
 }
 
 int store_delete(struct store *store, const struct store_key *key)
@@ -289,7 +315,7 @@ struct pair {
     struct row_key source;
     struct row_key target;
     struct record record; /* the source's, out of the map; then the target's */
-    struct record old;    /* the target's until now; empty if there was none */
+    struct record old;    /* of the target's row until now; empty if there was none */
     int existed;          /* whether there was one */
 };
 
@@ -305,7 +331,7 @@ static int begin_pair(struct store *store, struct pair *pair, const struct store
     row_key_init(&pair->target, target);
     r = store_prepare(store);
     if (r == 0)
-        r = find_row(store, &pair->source, &pair->record);
+        r = find_object(store, &pair->source, &pair->record);
     if (r < 0)
         return r;
     pair->existed = find_row_or_none(store, &pair->target, &pair->old);
@@ -316,6 +342,8 @@ static int begin_pair(struct store *store, struct pair *pair, const struct store
         return r;
     keep_record(store, &pair->record);
     r = store_begin(store, &(struct claim){.rows = copies ? 1 : 3,
+                                           .expiries = expiry_rows(pair->old.expires, 0) +
+                                                       3 * (pair->record.expires != 0),
                                            .pages = record_pages(store, &pair->record),
                                            .blobs = pair->record.blob || pair->old.blob});
     if (r == 0)
@@ -336,6 +364,8 @@ int store_copy(struct store *store, const struct store_key *source, const struct
         r = blob_unref(store, &pair.old);
     if (r == 0)
         r = write_row(store, &pair.target, &pair.record, pair.existed);
+    if (r == 0)
+        r = expiry_change(store, &pair.target, pair.old.expires, pair.record.expires);
     if (r < 0)
         return store_drop(store, r);
     store_count(store, (int64_t)pair.record.size - (int64_t)pair.old.size, !pair.existed);
@@ -357,6 +387,10 @@ int store_move(struct store *store, const struct store_key *source, const struct
         r = blob_unref(store, &pair.old);
         if (r == 0)
             r = store_error(mdb_del(store->change, store->objects, &pair.source.val, NULL));
+        if (r == 0)
+            r = expiry_change(store, &pair.source, pair.record.expires, 0);
+        if (r == 0)
+            r = expiry_change(store, &pair.target, pair.old.expires, pair.record.expires);
         store_count(store, -(int64_t)pair.old.size, -pair.existed);
     }
     if (r == 0)
@@ -365,4 +399,46 @@ int store_move(struct store *store, const struct store_key *source, const struct
         return store_drop(store, r);
     *ret_record = pair.record;
     return 0;
+}
+
+/* ---- lifetimes ---- */
+
+static int touch_once(struct store *store, struct row_key *row, int64_t ttl,
+                      struct record *ret_record)
+{
+    struct record record;
+    int64_t old;
+    int r = store_prepare(store);
+
+    if (r == 0)
+        r = find_object(store, row, &record);
+    if (r < 0)
+        return r;
+    keep_record(store, &record);
+    old = record.expires;
+    record.expires = expiry_of(ttl);
+    r = store_begin(store, &(struct claim){.rows = 1,
+                                           .expiries = expiry_rows(old, record.expires),
+                                           .pages = record_pages(store, &record)});
+    if (r < 0)
+        return r;
+    r = write_row(store, row, &record, true);
+    if (r == 0)
+        r = expiry_change(store, row, old, record.expires);
+    if (r < 0)
+        return store_drop(store, r);
+    *ret_record = record;
+    return 0;
+}
+
+int store_touch(struct store *store, const struct store_key *key, int64_t ttl,
+                struct record *ret_record)
+{
+    struct row_key row;
+    int r = store_open_bucket(store, key->bucket);
+
+    if (r < 0)
+        return r;
+    row_key_init(&row, key);
+    return touch_once(store, &row, ttl, ret_record);
 }

@@ -34,6 +34,7 @@ static const struct operation_row {
     [OPERATION_HOLDERS] = {handle_holders, false, false},
     [OPERATION_RING] = {handle_ring, false, false},
     [OPERATION_BATCH] = {handle_batch, true, false},
+    [OPERATION_TOUCH] = {handle_touch, false, false},
 };
 
 static const struct operation_row *find_operation(uint16_t operation)

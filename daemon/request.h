@@ -11,8 +11,8 @@
 /*
  * Handles one request and queues its answer. -EAGAIN: nothing was done; commit, and call it again.
  * -EBUSY: end the listings, and call it again. -ENOBUFS: collect garbage, and call it again.
- * -EINPROGRESS: it moves many bytes, and comes when server->large_allowed. Other negative errnos:
- * the client has to go.
+ * -EINPROGRESS: it moves many bytes, and comes when server->large_allowed; or there is no room for
+ * it yet, and it comes again in the next turn. Other negative errnos: the client has to go.
  */
 int request_handle(struct client *client, const struct frame *frame);
 

@@ -38,6 +38,9 @@ bool take(struct body *body, void *to, size_t size);
 bool take_bytes(struct body *body, size_t length, const void **ret_bytes);
 bool take_key(struct body *body, uint32_t bucket, size_t length, struct store_key *ret_key);
 
+/* Whether it is a lifetime, default and never included. */
+bool ttl_is_sound(int64_t ttl);
+
 /* The whole body of EXISTS, DELETE and INFO. Returns 1 if it is fine, 0 if it has been answered. */
 int take_key_request(struct request *request, struct store_key *ret_key);
 
@@ -50,6 +53,7 @@ int answer_nothing(struct request *request);
 int answer_info(struct request *request, const struct record *record);
 int answer_malformed(struct request *request);
 int answer_unreadable(struct request *request);
+int answer_no_lifetime(struct request *request, int64_t ttl);
 int answer_key_too_long(struct request *request, size_t length);
 
 /* What the store says, in words for people. */
@@ -87,6 +91,7 @@ int handle_delete(struct request *request);
 int handle_list(struct request *request);
 int handle_copy(struct request *request);
 int handle_move(struct request *request);
+int handle_touch(struct request *request);
 int handle_batch(struct request *request);
 
 /* handle_status.c */

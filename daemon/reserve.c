@@ -61,14 +61,15 @@ static uint64_t max(uint64_t a, uint64_t b)
 }
 
 /*
- * Pages that changes of so many rows add to the objects' tree at most. Each copies the row's leaf
+ * Pages that changes of so many rows more add to a tree at most. Each copies the row's leaf
  * and the branches above it, if no other did before, and may split them all. A branch is split when
  * it is full, which it can be at the start, or has become by splits below it.
  */
-static uint64_t tree_pages(const struct reserve *reserve, uint64_t rows)
+static uint64_t tree_pages(const struct reserve_tree *tree, uint64_t more)
 {
-    uint64_t above = min(rows * (reserve->depth - 1), reserve->branches);
-    uint64_t splits = min(rows * reserve->depth, reserve->branches + rows + reserve->depth);
+    uint64_t rows = tree->rows + more;
+    uint64_t above = min(rows * (tree->depth - 1), tree->branches);
+    uint64_t splits = min(rows * tree->depth, tree->branches + rows + tree->depth);
 
     return rows > 0 ? 2 * rows + above + splits : 0;
 }
@@ -76,13 +77,15 @@ static uint64_t tree_pages(const struct reserve *reserve, uint64_t rows)
 /* Pages that the running transaction may add at most, this change of it included. */
 static uint64_t pages_with(const struct reserve *reserve, const struct claim *claim)
 {
-    return tree_pages(reserve, reserve->rows + claim->rows) + reserve->claimed + claim->pages +
+    return tree_pages(&reserve->objects, claim->rows) +
+           tree_pages(&reserve->expiries, claim->expiries) + reserve->claimed + claim->pages +
            (claim->blobs ? BLOB_PAGES : 0);
 }
 
 static void add_claim(struct reserve *reserve, const struct claim *claim)
 {
-    reserve->rows += claim->rows;
+    reserve->objects.rows += claim->rows;
+    reserve->expiries.rows += claim->expiries;
     reserve->claimed += claim->pages + (claim->blobs ? BLOB_PAGES : 0);
 }
 
@@ -167,7 +170,8 @@ static int reserve_pages_used(struct store *store, uint64_t *ret_pages)
                                  store->buckets,
                                  store->names,
                                  store->counters,
-                                 store->garbage};
+                                 store->garbage,
+                                 store->expiries};
     uint64_t pages = 2; /* the two meta pages */
     MDB_stat stat;
     MDB_txn *txn;
@@ -228,6 +232,12 @@ static int reserve_claim_inside(struct store *store, const struct claim *claim)
     return 0;
 }
 
+static struct reserve_tree tree_of(const MDB_stat *stat)
+{
+    return (struct reserve_tree){.depth = stat->ms_depth > 0 ? stat->ms_depth : 1,
+                                 .branches = stat->ms_branch_pages};
+}
+
 /* At the start of a transaction. */
 static void reserve_begin(struct store *store)
 {
@@ -236,13 +246,31 @@ static void reserve_begin(struct store *store)
 
     mdb_env_stat(store->env, &stat);
     reserve->last = file_pages(store);
-    reserve->depth = stat.ms_depth;
-    reserve->branches = stat.ms_branch_pages;
-    reserve->rows = reserve->claimed = reserve->budget = 0;
+    reserve->objects = tree_of(&stat);
+    reserve->expiries = (struct reserve_tree){0};
+    reserve->claimed = reserve->budget = 0;
     /* So that transactions are as long as they are wanted. */
     if (reserve->was_short && !reserve->fence)
         reserve_grow(store, min(reserve->pages + MORE / store->page_size, reserve->max));
     reserve->was_short = false;
+}
+
+/* Few transactions change the index by time: the first claim to it looks at its tree. */
+static int reserve_look(struct store *store, const struct claim *claim)
+{
+    struct reserve *reserve = &store->reserve;
+    MDB_stat stat;
+    MDB_txn *txn;
+    int r;
+
+    if (claim->expiries == 0 || reserve->expiries.depth > 0)
+        return 0;
+    r = store_reader(store, &txn);
+    if (r == 0)
+        r = store_error(mdb_stat(txn, store->expiries, &stat));
+    if (r == 0)
+        reserve->expiries = tree_of(&stat);
+    return r;
 }
 
 bool reserve_approach(struct store *store, const struct claim *claim)
@@ -267,6 +295,9 @@ int reserve_claim(struct store *store, const struct claim *claim)
 
     if (store->changes == 0)
         reserve_begin(store);
+    r = reserve_look(store, claim);
+    if (r < 0)
+        return r;
     with = pages_with(reserve, claim);
     most = reserve->last + with + commit_pages(reserve->last);
     if (!claim->frees)

@@ -1,6 +1,8 @@
 /* Scans: an LMDB read transaction and a cursor in the objects table. */
 #include "store_private.h"
 
+#include "boottime.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,7 @@ struct store_scan {
     struct store *store;
     MDB_txn *txn;
     MDB_cursor *cursor;
+    int64_t time; /* when it was opened */
     bool started;
     bool has_after;
     struct row_key prefix;
@@ -71,6 +74,7 @@ int store_scan_open(struct store *store, const struct store_key *prefix,
     if (!scan)
         return -ENOMEM;
     scan->store = store;
+    scan->time = boottime_now();
     row_key_init(&scan->prefix, prefix);
     if (after)
         row_key_init(&scan->after, after);
@@ -129,7 +133,7 @@ int store_scan_next(struct store_scan *scan, const uint8_t **ret_key, size_t *re
         return r;
     *ret_key = (const uint8_t *)key.mv_data + sizeof(uint32_t);
     *ret_length = key.mv_size - sizeof(uint32_t);
-    return 1;
+    return record_is_over(ret_record, scan->time) ? 2 : 1;
 }
 
 void store_scan_close(struct store_scan *scan)

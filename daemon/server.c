@@ -2,6 +2,7 @@
 
 #include "closer.h"
 #include "idle.h"
+#include "lifetimes.h"
 #include "listing.h"
 #include "log.h"
 #include "upload.h"
@@ -289,6 +290,8 @@ static int sleep_time(struct server *server, bool more)
         until = direct_next(server);
     if (idle_next(server) < until)
         until = idle_next(server);
+    if (lifetimes_next(server) < until)
+        until = lifetimes_next(server);
     if (until == UINT64_MAX)
         return -1;
     now = server_now();
@@ -321,6 +324,7 @@ static int server_turn(struct server *server, bool more)
     server_commit(server);
     listings_continue(server);
     flush_replied(server);
+    lifetimes_end(server);
     direct_collect(server);
     close_overdue(server);
     idle_give_back(server);

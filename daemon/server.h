@@ -45,6 +45,8 @@ struct server {
     bool large_done;    /* it was */
     bool collected;     /* memory was just looked for; what is not there now is not to be had */
 
+    uint64_t lifetimes_again; /* when to go on after objects could not be taken away; or 0 */
+
     uint64_t client_timeout; /* microseconds */
     uint64_t watchdog;       /* microseconds between signs of life; 0: none wanted */
     uint64_t watchdog_next;

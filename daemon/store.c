@@ -77,6 +77,8 @@ static int store_forget(struct store *store, int error)
     store->totals = store->committed;
     store->bucket.id = 0;
     store->bucket.changed = false;
+    if (store->next_committed < store->next_expiry)
+        store->next_expiry = store->next_committed;
     uploads_forget(store, error);
     if (store->counted) {
         r = store_reader(store, &txn);
@@ -184,6 +186,7 @@ int store_commit(struct store *store)
     store->changes = 0;
     store->counted = false;
     store->committed = store->totals;
+    store->next_committed = store->next_expiry;
     store->commits++;
     uploads_settle(store);
     return 0;
@@ -298,6 +301,7 @@ static int store_open_databases(struct store *store, bool fresh)
         {"names", 0, &store->names},
         {"counters", MDB_INTEGERKEY, &store->counters},
         {"garbage", 0, &store->garbage},
+        {"expiries", 0, &store->expiries},
     };
     int r = 0;
 
@@ -308,7 +312,7 @@ static int store_open_databases(struct store *store, bool fresh)
     return r == -ENOENT ? -EUCLEAN : r;
 }
 
-int store_touch(struct store *store)
+int store_dirty(struct store *store)
 {
     struct row_key row;
     MDB_val head = {.mv_data = &store->head, .mv_size = sizeof(store->head)};
@@ -334,7 +338,7 @@ static int store_make(struct store *store)
     if (store->totals.version == 0 &&
         getrandom(store->head.id, STORE_ID_BYTES, 0) != STORE_ID_BYTES)
         return -errno;
-    r = store_touch(store);
+    r = store_dirty(store);
     if (r == 0)
         r = counters_make(store);
     if (r == 0)
@@ -387,6 +391,7 @@ static int store_begin_use(struct store *store)
     if (r < 0)
         return r;
     store->committed = store->totals;
+    store->next_expiry = store->next_committed = 0;
     r = store_error(mdb_txn_begin(store->env, NULL, MDB_RDONLY, &store->look));
     if (r < 0)
         return r;

@@ -63,11 +63,17 @@ void store_status(struct store *store, struct store_status *ret_status);
 int store_bucket(struct store *store, const char *name, size_t length, uint32_t *ret_id);
 
 /*
- * Finds an object. ret_value (may be NULL) gets the place of its value.
- * -ENOENT: no such object; -ENXIO: no such bucket.
+ * Finds an object. One whose lifetime is over is not there, here and in all calls below, from the
+ * moment on; for a group all is of the moment at which it began. ret_value (may be NULL) gets the
+ * place of its value. -ENOENT: no such object; -ENXIO: no such bucket.
  */
 int store_get(struct store *store, const struct store_key *key, struct record *ret_record,
               const uint8_t **ret_value);
+
+/* How an object is put, besides what it is. */
+struct store_terms {
+    int64_t ttl; /* its lifetime, milliseconds, 1 to TTL_MAX; 0: the bucket's; TTL_NEVER: no end */
+};
 
 /*
  * Stores a value of attributes->size bytes with the content type and metadata of `attributes`.
@@ -76,7 +82,7 @@ int store_get(struct store *store, const struct store_key *key, struct record *r
  * bucket; -EAGAIN.
  */
 int store_put(struct store *store, const struct store_key *key, const struct record *attributes,
-              const void *value, struct record *ret_record);
+              const struct store_terms *terms, const void *value, struct record *ret_record);
 
 /*
  * A large value that comes piece by piece: memory is taken for it first, then it is filled, and in
@@ -109,12 +115,12 @@ int store_upload_place(struct store *store, const struct store_upload *upload, u
 
 /*
  * Makes the value, with the content type, metadata and etag of `attributes`, an object. The quota
- * is decided here. It ends the upload; after an error that goes on: call it again, or cancel it.
- * Errors as of store_put.
+ * is decided here, and its lifetime begins. It ends the upload; after an error that goes on: call
+ * it again, or cancel it. Errors as of store_put.
  */
 int store_upload_finish(struct store *store, struct store_upload *upload,
                         const struct store_key *key, const struct record *attributes,
-                        struct record *ret_record);
+                        const struct store_terms *terms, struct record *ret_record);
 
 /* Gives it up: its memory is collected (store_collect). Fine after the end. */
 void store_upload_cancel(struct store *store, struct store_upload *upload);
@@ -122,12 +128,26 @@ void store_upload_cancel(struct store *store, struct store_upload *upload);
 /* -ENOENT, -ENXIO, -ENOSPC, -EAGAIN. */
 int store_delete(struct store *store, const struct store_key *key);
 
-/* The target gets the source's value and attributes, and a move takes the source away. Both keys
- * are of one bucket. -ENOENT, -EDQUOT (copy), -ENOSPC, -ENXIO, -EAGAIN. */
+/* Sets an object's end anew, ttl from now; version and time of change stay. Errors as of
+ * store_delete. */
+int store_touch(struct store *store, const struct store_key *key, int64_t ttl,
+                struct record *ret_record);
+
+/* The target gets the source's value, attributes and end, and a move takes the source away. Both
+ * keys are of one bucket. -ENOENT, -EDQUOT (copy), -ENOSPC, -ENXIO, -EAGAIN. */
 int store_copy(struct store *store, const struct store_key *source, const struct store_key *target,
                struct record *ret_record);
 int store_move(struct store *store, const struct store_key *source, const struct store_key *target,
                struct record *ret_record);
+
+/*
+ * Takes objects away whose lifetime is over, a bounded number in one call. Returns how many, 0 if
+ * none is left; errors as for a change.
+ */
+int store_expire(struct store *store);
+
+/* Nothing is to be taken away before that time (boottime.h); INT64_MAX: nothing ever. */
+int64_t store_next_expiry(const struct store *store);
 
 /*
  * A group of changes: all of them happen, or none. Limits are checked for the whole, at its end:
@@ -136,9 +156,10 @@ int store_move(struct store *store, const struct store_key *source, const struct
  * any failure it must be aborted.
  */
 struct store_group {
-    uint64_t changes; /* that it may have at most: puts and deletes */
-    uint64_t puts;    /* of these; with none, memory kept back from puts may be used */
-    uint64_t bytes;   /* of keys, attributes and values of the puts, at most */
+    uint64_t changes;   /* that it may have at most: puts and deletes */
+    uint64_t puts;      /* of these; with none, memory kept back from puts may be used */
+    uint64_t lifetimes; /* of these, of objects that end, at most */
+    uint64_t bytes;     /* of keys, attributes and values of the puts, at most */
 };
 
 /* -EAGAIN, -EBUSY, -ENOSPC; -EINPROGRESS: it takes a lot of memory, of which a part was taken: call
@@ -227,7 +248,8 @@ int store_blob_size(struct store *store, uint64_t id, uint64_t *ret_size);
  */
 int store_scan_open(struct store *store, const struct store_key *prefix,
                     const struct store_key *after, struct store_scan **ret_scan);
-/* Returns 1 and the next object's key and record, 0 at the end. They live until the next call. */
+/* Returns 1 and the next object's key and record, 2 instead of one whose lifetime was over when the
+ * scan was opened, 0 at the end. They live until the next call. */
 int store_scan_next(struct store_scan *scan, const uint8_t **ret_key, size_t *ret_length,
                     struct record *ret_record);
 void store_scan_close(struct store_scan *scan);

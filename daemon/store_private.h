@@ -1,5 +1,6 @@
 /* What the files of the store share: store.c (environment, transactions, buckets), counters.c,
- * reserve.c (memory), objects.c (calls on objects), blob.c, group.c, garbage.c, spares.c, scan.c.
+ * reserve.c (memory), objects.c (calls on objects), expiry.c, blob.c, group.c, garbage.c, spares.c,
+ * scan.c.
  * No other file includes lmdb.h. */
 #ifndef MEMSTORED_STORE_PRIVATE_H
 #define MEMSTORED_STORE_PRIVATE_H
@@ -56,10 +57,18 @@ struct open_bucket {
 
 /* What a change writes at most, for the memory that it may need. */
 struct claim {
-    uint64_t rows;  /* of the objects; one that is deleted counts twice */
-    uint64_t pages; /* of values, and of records that stand alone */
-    bool blobs;     /* it changes the tables of blobs too */
-    bool frees;     /* it gives memory back, and may use what is kept back from others for that */
+    uint64_t rows;     /* of the objects; one that is deleted counts twice */
+    uint64_t expiries; /* rows of the index by time, the same way */
+    uint64_t pages;    /* of values, and of records that stand alone */
+    bool blobs;        /* it changes the tables of blobs too */
+    bool frees; /* it gives memory back, and may use what is kept back from others for that */
+};
+
+/* A tree whose pages are claimed by the row, as it was when the running transaction first did. */
+struct reserve_tree {
+    uint64_t depth;
+    uint64_t branches; /* pages of it that are not leaves */
+    uint64_t rows;     /* that were claimed */
 };
 
 /* How much of the file there is memory for, and how far LMDB may go (reserve.c). All in pages. */
@@ -70,13 +79,12 @@ struct reserve {
     uint64_t fence; /* size of the map while no more memory is to be had; 0: no fence */
     bool was_short; /* a transaction was ended because its claims did not fit */
     /* At the start of the running transaction: */
-    uint64_t last;     /* pages in the file */
-    uint64_t depth;    /* of the tree of objects */
-    uint64_t branches; /* pages of it that are not leaves */
-    uint64_t budget;   /* free pages inside the file that may be claimed instead; mostly 0 */
+    uint64_t last;   /* pages in the file */
+    uint64_t budget; /* free pages inside the file that may be claimed instead; mostly 0 */
     /* What its changes have claimed: */
-    uint64_t rows;
-    uint64_t claimed; /* pages, besides those for the rows */
+    struct reserve_tree objects;
+    struct reserve_tree expiries; /* depth 0: none of it yet */
+    uint64_t claimed;             /* pages, besides those for the rows */
 };
 
 /* Key of a row of the garbage table; big-endian, so that rows sort by the transaction. */
@@ -107,6 +115,7 @@ struct store {
     MDB_dbi names;    /* name of a bucket -> bucket id */
     MDB_dbi counters; /* counters.c */
     MDB_dbi garbage;  /* transaction, blob id -> size of the blob (garbage.c) */
+    MDB_dbi expiries; /* time, key of a row of the objects -> nothing (expiry.c) */
 
     MDB_txn *change;    /* the running transaction, or NULL */
     MDB_cursor *cursor; /* of it, in the objects: the last one looked at */
@@ -118,6 +127,9 @@ struct store {
     MDB_txn *look;      /* a read transaction, kept to be renewed */
     uint64_t commits;
     struct store_group group; /* what is left of the running one, if `grouping` */
+    int64_t group_time;       /* when it began, boottime.h */
+    int64_t next_expiry;      /* no object is due before; 0: not known */
+    int64_t next_committed;   /* the same without the changes of the running transaction */
 
     uint64_t defers_from;         /* blobs of so many bytes go to the garbage first */
     struct garbage_key collected; /* the last row looked at; all 0: begin with the first */
@@ -184,7 +196,7 @@ void store_stamp(struct store *store, struct record *record);
 void store_stop_looking(struct store *store);
 
 /* Dirties a page, so that there is something to commit. */
-int store_touch(struct store *store);
+int store_dirty(struct store *store);
 
 /* counters.c */
 
@@ -211,6 +223,13 @@ uint64_t store_pages_for(const struct store *store, uint64_t size);
 /* The same for a record, its blob aside. */
 uint64_t record_pages(const struct store *store, const struct record *record);
 
+/* Finds an object's row, be its lifetime over or not. -ENOENT. */
+int row_find(struct store *store, struct row_key *row, struct record *ret_record);
+
+/* A change: takes an object away, whose row was the last one looked up. On failure in the middle
+ * the running transaction is dropped. Errors as of store_delete. */
+int row_remove(struct store *store, struct row_key *row, const struct record *record);
+
 /* The place of an object: its row, and the object that it replaces. */
 struct slot {
     struct row_key row;
@@ -224,6 +243,18 @@ int slot_find(struct store *store, const struct store_key *key, uint64_t size, s
 /* Puts an object there, whose value is in the record or in a blob, and stamps it. On failure the
  * running transaction is dropped. */
 int slot_fill(struct store *store, struct slot *slot, struct record *record);
+
+/* expiry.c */
+
+/* When an object ends that is put now with that lifetime (store_terms); 0: never. */
+int64_t expiry_of(int64_t ttl);
+
+/* An object's row says that it ends then, where it said or was something else before (0: no end, or
+ * no object): the index follows. */
+int expiry_change(struct store *store, const struct row_key *row, int64_t old, int64_t expires);
+
+/* What that takes, for a claim. */
+uint64_t expiry_rows(int64_t old, int64_t expires);
 
 /* blob.c */
 
@@ -253,7 +284,7 @@ bool uploads_have(const struct store *store, uint64_t blob);
 
 /* Takes a change out of what the running group may have; does nothing without one. -EPROTO: it was
  * to have less. */
-int group_take(struct store *store, uint64_t bytes);
+int group_take(struct store *store, uint64_t bytes, bool has_lifetime);
 
 /* garbage.c */
 

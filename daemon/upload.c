@@ -20,7 +20,8 @@ struct upload {
     uint32_t window; /* bytes; 0: the value stands whole */
     struct store_key key;
     struct record attributes; /* content type, metadata, size; in the end the etag */
-    struct store_upload row;  /* in the store */
+    struct store_terms terms;
+    struct store_upload row; /* in the store */
     struct etag etag;
     uint64_t position; /* so many bytes are in the store */
     uint64_t filled;   /* what the client says of the window */
@@ -42,7 +43,8 @@ static void *keep(uint8_t **place, const void *data, size_t length)
 
 static struct upload *upload_create(struct client *client, const struct frame_header *header,
                                     uint32_t window, const struct store_key *key,
-                                    const struct record *attributes)
+                                    const struct record *attributes,
+                                    const struct store_terms *terms)
 {
     size_t type_length = attributes->type_length == NO_CONTENT_TYPE ? 0 : attributes->type_length;
     struct upload *upload =
@@ -57,6 +59,7 @@ static struct upload *upload_create(struct client *client, const struct frame_he
     upload->window = window;
     upload->key = *key;
     upload->key.data = keep(&place, key->data, key->length);
+    upload->terms = *terms;
     upload->attributes = *attributes;
     upload->attributes.type = keep(&place, attributes->type, type_length);
     upload->attributes.metadata = keep(&place, attributes->metadata, attributes->metadata_length);
@@ -96,9 +99,10 @@ static int begin(struct upload *upload)
 }
 
 int upload_start(struct client *client, const struct frame_header *header, uint32_t window,
-                 const struct store_key *key, const struct record *attributes)
+                 const struct store_key *key, const struct record *attributes,
+                 const struct store_terms *terms)
 {
-    struct upload *upload = upload_create(client, header, window, key, attributes);
+    struct upload *upload = upload_create(client, header, window, key, attributes, terms);
     int r = upload ? begin(upload) : -ENOMEM;
 
     if (r < 0) {
@@ -229,7 +233,7 @@ static int finish(struct upload *upload)
 
     etag_read(&upload->etag, upload->attributes.etag);
     r = store_upload_finish(client->server->store, &upload->row, &upload->key, &upload->attributes,
-                            &record);
+                            &upload->terms, &record);
     if (r == 0)
         request_answer_info(client, &upload->header, &record);
     return r;
@@ -273,6 +277,10 @@ static int advance_or_answer(struct upload *upload, uint64_t *cost)
         r = request_answer_failure(client, &upload->header, r, upload->key.bucket);
         if (r == 0)
             return 1;
+        if (r == -EINPROGRESS) {
+            *cost += SHARE; /* in the next turn there may be room */
+            return 0;
+        }
         if (i == WISHES_MAX || !client_prepare(client, r))
             return r;
     }
@@ -296,6 +304,7 @@ static void upload_continue(struct upload *upload, uint64_t *cost)
     if (client->dead)
         return;
     if (r != 0) {
+        client->short_since = 0;
         upload_cancel(upload);
         client_go_on(client);
     } else if (upload_waits(upload)) {

@@ -17,10 +17,11 @@ struct upload;
 
 #define UPLOAD_MIN (256U << 10) /* larger values come so; they stand in the bulk buffer */
 
-/* Begins one for the client, which is its only one then. Header, key and attributes are copied.
+/* Begins one for the client, which is its only one then. All that is given is copied.
  * With a window (protocol.h; 0: none) the client has a ring. -ENOMEM, and as store_upload_begin. */
 int upload_start(struct client *client, const struct frame_header *header, uint32_t window,
-                 const struct store_key *key, const struct record *attributes);
+                 const struct store_key *key, const struct record *attributes,
+                 const struct store_terms *terms);
 
 /* Sees whether one that waits has got more bytes from its client. */
 bool upload_look(struct upload *upload);

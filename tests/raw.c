@@ -362,6 +362,17 @@ struct body body_list(const char *prefix)
     return body;
 }
 
+struct body body_touch(const char *key, int64_t ttl)
+{
+    struct touch_request request = {
+        .bucket = raw_bucket, .key_length = (uint16_t)strlen(key), .ttl = ttl};
+    struct body body = {.length = 0};
+
+    body_add(&body, &request, sizeof(request));
+    body_add(&body, key, strlen(key));
+    return body;
+}
+
 struct body body_pair(const char *source, const char *target)
 {
     struct pair_request request = {.bucket = raw_bucket,

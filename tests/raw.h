@@ -92,6 +92,7 @@ struct body body_put(const char *key, const void *metadata, size_t metadata_leng
                      size_t value_length);
 struct body body_get(const char *key, uint64_t offset, uint64_t length);
 struct body body_list(const char *prefix);
+struct body body_touch(const char *key, int64_t ttl);
 struct body body_pair(const char *source, const char *target);
 /* A metadata block of entries "NAME=VALUE"; NULL ends them. */
 struct body body_metadata(const char *const *entries);

@@ -186,7 +186,7 @@ START_TEST(frames_may_be_of_any_length)
     expect_done(NULL);
     clear();
     for (size_t size = 0; size < 64; size++)
-        add(OPERATION_PUT, body_put("a", "", 0, BODY_MAX - 17 - size));
+        add(OPERATION_PUT, body_put("a", "", 0, BODY_MAX - sizeof(struct put_request) - 1 - size));
     expect_done(NULL);
 }
 END_TEST

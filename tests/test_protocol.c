@@ -197,7 +197,7 @@ END_TEST
 
 START_TEST(unknown_operations_are_told)
 {
-    static const uint16_t operations[] = {0, OPERATION_BATCH + 1, 100, 0x7fff, 0xffff};
+    static const uint16_t operations[] = {0, 28, 100, 0x7fff, 0xffff};
     struct body body = body_key("small canary");
     int fd = raw_open();
 
@@ -324,6 +324,8 @@ START_TEST(bodies_must_be_as_long_as_they_say)
     body = body_pair("small canary", "canary");
     expect_lengths_matter(fd, OPERATION_COPY, &body, false);
     expect_lengths_matter(fd, OPERATION_MOVE, &body, false);
+    body = body_touch("small canary", TTL_NEVER);
+    expect_lengths_matter(fd, OPERATION_TOUCH, &body, false);
     body = body_list("small");
     expect_lengths_matter(fd, OPERATION_LIST, &body, false);
     body.length = 1;
@@ -345,6 +347,9 @@ START_TEST(reserved_fields_must_be_zero)
     body = body_get("small canary", 0, UINT64_MAX);
     body.bytes[offsetof(struct get_request, reserved) + 1] = 0x80;
     raw_call(fd, OPERATION_GET, &body, -EPROTO);
+    body = body_touch("small canary", TTL_NEVER);
+    body.bytes[offsetof(struct touch_request, reserved) + 1] = 0x80;
+    raw_call(fd, OPERATION_TOUCH, &body, -EPROTO);
     body = body_put("small canary", "", 0, 10);
     body.bytes[offsetof(struct put_request, window) + 3] = 0x80;
     raw_call(fd, OPERATION_PUT, &body, -EPROTO);
@@ -399,6 +404,8 @@ START_TEST(keys_too_long_are_refused)
     body = body_pair("small canary", key);
     raw_call(fd, OPERATION_COPY, &body, -ENAMETOOLONG);
     raw_call(fd, OPERATION_MOVE, &body, -ENAMETOOLONG);
+    body = body_touch(key, 1);
+    raw_call(fd, OPERATION_TOUCH, &body, -ENAMETOOLONG);
     body = body_list(key);
     raw_call(fd, OPERATION_LIST, &body, -ENAMETOOLONG);
     key[KEY_MAX] = '\0';
@@ -428,8 +435,27 @@ START_TEST(buckets_that_do_not_exist_are_refused)
         expect_no_bucket(fd, OPERATION_PUT, body_put("small canary", "", 0, 1), ids[i]);
         expect_no_bucket(fd, OPERATION_COPY, body_pair("small canary", "k"), ids[i]);
         expect_no_bucket(fd, OPERATION_MOVE, body_pair("small canary", "k"), ids[i]);
+        expect_no_bucket(fd, OPERATION_TOUCH, body_touch("small canary", 1), ids[i]);
         expect_no_bucket(fd, OPERATION_LIST, body_list(""), ids[i]);
     }
+    raw_done(fd);
+}
+END_TEST
+
+START_TEST(lifetimes_that_are_none_are_refused)
+{
+    static const int64_t ttls[] = {-2, TTL_MAX + 1, INT64_MIN, INT64_MAX};
+    int fd = raw_open();
+
+    for (int i = 0; i < 4; i++) {
+        struct body body = body_put("small canary", "", 0, 1);
+
+        memcpy(body.bytes + offsetof(struct put_request, ttl), &ttls[i], sizeof(ttls[i]));
+        raw_call(fd, OPERATION_PUT, &body, -EINVAL);
+        body = body_touch("small canary", ttls[i]);
+        raw_call(fd, OPERATION_TOUCH, &body, -EINVAL);
+    }
+    harness_expect(raw_witness, "small canary", "tweet");
     raw_done(fd);
 }
 END_TEST
@@ -651,6 +677,7 @@ static Suite *suite(void)
     tcase_add_test(bodies, lengths_that_overflow_are_refused);
     tcase_add_test(bodies, keys_too_long_are_refused);
     tcase_add_test(bodies, buckets_that_do_not_exist_are_refused);
+    tcase_add_test(bodies, lifetimes_that_are_none_are_refused);
     tcase_add_test(bodies, ranges_beyond_the_end_are_refused);
     tcase_add_test(bodies, wrong_metadata_is_refused);
     tcase_add_test(bodies, attributes_too_long_are_refused);

@@ -9,6 +9,7 @@
 #define MIB (UINT64_C(1) << 20)
 
 static struct store *store;
+static const struct store_terms terms = {.ttl = TTL_NEVER};
 
 static void open_store(void)
 {
@@ -72,7 +73,7 @@ static void upload(const char *key, uint64_t size, uint8_t value)
     commit();
     ck_assert_int_eq(store_upload_place(store, &one, &place), 0);
     memset(place, value, size);
-    ck_assert_int_eq(store_upload_finish(store, &one, &name, &attributes, &record), 0);
+    ck_assert_int_eq(store_upload_finish(store, &one, &name, &attributes, &terms, &record), 0);
     commit();
     collect();
 }

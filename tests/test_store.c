@@ -14,6 +14,7 @@
 #define MIB (1024U * 1024)
 
 static struct store *store;
+static const struct store_terms terms = {.ttl = TTL_NEVER};
 static uint8_t bytes[8 * MIB];
 
 static void open_store(uint64_t max_size, uint64_t max_memory)
@@ -46,11 +47,11 @@ static int put_record(const char *key, const struct record *attributes, const vo
                       struct record *ret_record)
 {
     struct store_key name = key_of(key);
-    int r = store_put(store, &name, attributes, value, ret_record);
+    int r = store_put(store, &name, attributes, &terms, value, ret_record);
 
     if (r == -EAGAIN) {
         ck_assert_int_eq(store_commit(store), 0);
-        r = store_put(store, &name, attributes, value, ret_record);
+        r = store_put(store, &name, attributes, &terms, value, ret_record);
     }
     return r;
 }
@@ -400,7 +401,7 @@ START_TEST(unknown_bucket)
     uint32_t id;
 
     open_store(STORE_NO_LIMIT, 64 * MIB);
-    ck_assert_int_eq(store_put(store, &nowhere, &attributes, "", &record), -ENXIO);
+    ck_assert_int_eq(store_put(store, &nowhere, &attributes, &terms, "", &record), -ENXIO);
     ck_assert_int_eq(store_get(store, &nowhere, &record, NULL), -ENXIO);
     ck_assert_int_eq(store_delete(store, &nowhere), -ENXIO);
     ck_assert_int_eq(store_copy(store, &nowhere, &nowhere, &record), -ENXIO);
