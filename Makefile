@@ -30,7 +30,7 @@ DAEMON := main guard closer options lock_file data_folder memory listener \
 	server client request body answer \
 	handle_session handle_put handle_get handle_object handle_status \
 	batch bulk upload rings idle direct pins listing lifetimes \
-	store counters reserve objects expiry blob group garbage spares scan etag log
+	store counters reserve objects ends expiry owners blob group garbage spares scan etag log
 CLIENT := handle turns channel connect await ringing stream memfd bulk fork environment direct \
 	message object put_head put get view key list pair touch writer reserve batch batch_answers pipeline \
 	atomic url stats holders

@@ -8,9 +8,10 @@
 
 /* What follows the head, in this order. */
 #define RECORD_EXPIRES 0x01  /* int64_t */
-#define RECORD_BLOB 0x02     /* uint64_t, and uint32_t: the value's size; no value then */
-#define RECORD_METADATA 0x04 /* uint32_t length, and the block behind the content type */
-#define RECORD_TYPE 0x08     /* uint16_t length, and the content type */
+#define RECORD_OWNER 0x02    /* uint32_t */
+#define RECORD_BLOB 0x04     /* uint64_t, and uint32_t: the value's size; no value then */
+#define RECORD_METADATA 0x08 /* uint32_t length, and the block behind the content type */
+#define RECORD_TYPE 0x10     /* uint16_t length, and the content type */
 
 struct record_head {
     uint64_t version;
@@ -19,7 +20,7 @@ struct record_head {
 };
 static_assert(sizeof(struct record_head) == 32, "small, so that small objects are");
 static_assert(VALUE_MAX <= UINT32_MAX, "a size fits its field");
-static_assert(sizeof(struct record_head) + 26 + CONTENT_TYPE_MAX + METADATA_MAX +
+static_assert(sizeof(struct record_head) + 30 + CONTENT_TYPE_MAX + METADATA_MAX +
                       RECORD_VALUE_MAX <=
                   RECORD_MAX,
               "RECORD_MAX");
@@ -28,8 +29,8 @@ static_assert(sizeof(struct record_head) + 26 + CONTENT_TYPE_MAX + METADATA_MAX 
 
 static uint8_t flags_of(const struct record *record)
 {
-    return (record->expires ? RECORD_EXPIRES : 0) | (record->blob ? RECORD_BLOB : 0) |
-           (record->metadata_length ? RECORD_METADATA : 0) |
+    return (record->expires ? RECORD_EXPIRES : 0) | (record->owner ? RECORD_OWNER : 0) |
+           (record->blob ? RECORD_BLOB : 0) | (record->metadata_length ? RECORD_METADATA : 0) |
            (record->type_length != NO_CONTENT_TYPE ? RECORD_TYPE : 0);
 }
 
@@ -38,6 +39,7 @@ size_t record_length(const struct record *record)
     bool has_type = record->type_length != NO_CONTENT_TYPE;
 
     return sizeof(struct record_head) + (record->expires ? sizeof(int64_t) : 0) +
+           (record->owner ? sizeof(uint32_t) : 0) +
            (record->blob ? sizeof(uint64_t) + sizeof(uint32_t) : record->size) +
            (record->metadata_length ? sizeof(uint32_t) + record->metadata_length : 0) +
            (has_type ? sizeof(uint16_t) + record->type_length : 0);
@@ -63,6 +65,8 @@ uint8_t *record_write(const struct record *record, uint8_t *place)
     place = append(place, &head, sizeof(head));
     if (flags & RECORD_EXPIRES)
         place = append(place, &record->expires, sizeof(record->expires));
+    if (flags & RECORD_OWNER)
+        place = append(place, &record->owner, sizeof(record->owner));
     if (flags & RECORD_BLOB) {
         place = append(place, &record->blob, sizeof(record->blob));
         place = append(place, &size, sizeof(size));
@@ -110,6 +114,8 @@ static bool take_fields(struct rest *rest, uint8_t flags, struct record *record)
     uint32_t size = 0;
 
     if ((flags & RECORD_EXPIRES) && !take(rest, &record->expires, sizeof(record->expires)))
+        return false;
+    if ((flags & RECORD_OWNER) && !take(rest, &record->owner, sizeof(record->owner)))
         return false;
     if ((flags & RECORD_BLOB) &&
         (!take(rest, &record->blob, sizeof(record->blob)) || !take(rest, &size, sizeof(size))))

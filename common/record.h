@@ -1,6 +1,6 @@
 /*
  * The stored form of an object: one row of the objects table. A fixed head, then only what the
- * object has: expiry time, blob id and size, metadata length, content type, metadata, value.
+ * object has: expiry time, owner, blob id and size, metadata length, content type, metadata, value.
  * A small value stands in the record itself, a larger one is a row of the blobs table.
  */
 #ifndef MEMSTORE_RECORD_H
@@ -27,7 +27,7 @@
 /* What tells the form of a store: the row of a bucket that there never is and of the empty key. A
  * store of another form is left alone. */
 #define STORE_HEAD_BUCKET 0
-#define STORE_FORMAT 6
+#define STORE_FORMAT 7
 #define STORE_ID_BYTES 16
 
 struct store_head {
@@ -43,6 +43,7 @@ struct record {
     uint64_t version;
     int64_t modified; /* microseconds since 1970 */
     int64_t expires;  /* microseconds of boottime.h; 0: never */
+    uint32_t owner;   /* the client that it ends with; 0: none */
     uint64_t blob;    /* the row that holds the value; 0: it stands in the record */
     uint8_t etag[ETAG_BYTES];
     const char *type;     /* in what was read: right in front of the metadata, even if it is none */

@@ -226,11 +226,11 @@ int store_upload_finish(struct store *store, struct store_upload *upload,
     record.size = upload->size;
     record.blob = upload->blob;
     record.expires = expiry_of(terms->ttl);
-    r = store_begin(store,
-                    &(struct claim){.rows = 1,
-                                    .expiries = expiry_rows(slot.old.expires, record.expires),
-                                    .pages = record_pages(store, &record),
-                                    .blobs = true});
+    record.owner = terms->owner;
+    r = store_begin(store, &(struct claim){.rows = 1,
+                                           .ends = ends_rows(&slot.old, &record),
+                                           .pages = record_pages(store, &record),
+                                           .blobs = true});
     if (r < 0)
         return r;
     r = garbage_take_upload(store, upload->blob, upload->size);

@@ -17,11 +17,11 @@ static uint64_t min(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Pages that so many changes add to the tables of blobs and to the index by time at most: each
+/* Pages that so many changes add to the tables of blobs and to the index of ends at most: each
  * copies its path, and what stands beside it, and may split a leaf. A page is copied once. */
 static int count_pages(struct store *store, const struct store_group *group, uint64_t *ret_pages)
 {
-    const MDB_dbi trees[] = {store->blobs, store->refs, store->garbage, store->expiries};
+    const MDB_dbi trees[] = {store->blobs, store->refs, store->garbage, store->ends};
     uint64_t changes = group->changes;
     uint64_t pages = changes + 2 * group->lifetimes; /* their keys are long: so branches split */
     MDB_stat stat;

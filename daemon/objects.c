@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* Where there is no object. */
+static const struct record none;
+
 void row_key_init(struct row_key *row, const struct store_key *key)
 {
     uint32_t bucket = __builtin_bswap32(ROW_BUCKET(key->bucket));
@@ -125,9 +128,8 @@ static struct claim claim_of_put(const struct store *store, const struct slot *s
 {
     bool is_large = record->size > RECORD_VALUE_MAX;
     struct record row = *record;
-    struct claim claim = {.rows = 1,
-                          .expiries = expiry_rows(slot->old.expires, record->expires),
-                          .blobs = is_large || slot->old.blob};
+    struct claim claim = {
+        .rows = 1, .ends = ends_rows(&slot->old, record), .blobs = is_large || slot->old.blob};
 
     row.blob = is_large;
     claim.pages = record_pages(store, &row) + (is_large ? store_pages_for(store, record->size) : 0);
@@ -197,7 +199,7 @@ int slot_fill(struct store *store, struct slot *slot, struct record *record)
     if (r == 0)
         r = write_row(store, &slot->row, record, slot->existed);
     if (r == 0)
-        r = expiry_change(store, &slot->row, slot->old.expires, record->expires);
+        r = ends_change(store, &slot->row, &slot->old, record);
     if (r < 0)
         return store_drop(store, r);
     store_count(store, (int64_t)record->size - (int64_t)slot->old.size, !slot->existed);
@@ -219,8 +221,9 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
     if (r < 0)
         return r;
     record.expires = expiry_of(terms->ttl);
+    record.owner = terms->owner;
     claim = claim_of_put(store, &slot, &record);
-    r = group_take(store, key->length + bytes_of(&record), record.expires != 0);
+    r = group_take(store, key->length + bytes_of(&record), record.expires || record.owner);
     if (r == 0)
         r = store_begin(store, &claim);
     if (r < 0)
@@ -247,7 +250,7 @@ static int delete_row(struct store *store, struct row_key *row)
 int row_remove(struct store *store, struct row_key *row, const struct record *record)
 {
     int r = store_begin(store, &(struct claim){.rows = 2,
-                                               .expiries = expiry_rows(record->expires, 0),
+                                               .ends = ends_rows(record, &none),
                                                .blobs = record->blob,
                                                .frees = true});
 
@@ -258,7 +261,7 @@ int row_remove(struct store *store, struct row_key *row, const struct record *re
     if (r == 0)
         r = delete_row(store, row);
     if (r == 0)
-        r = expiry_change(store, row, record->expires, 0);
+        r = ends_change(store, row, record, &none);
     if (r < 0)
         return store_drop(store, r);
     store_count(store, -(int64_t)record->size, -1);
@@ -342,8 +345,8 @@ static int begin_pair(struct store *store, struct pair *pair, const struct store
         return r;
     keep_record(store, &pair->record);
     r = store_begin(store, &(struct claim){.rows = copies ? 1 : 3,
-                                           .expiries = expiry_rows(pair->old.expires, 0) +
-                                                       3 * (pair->record.expires != 0),
+                                           .ends = ends_rows(&pair->old, &pair->record) +
+                                                   ends_rows(&pair->record, &none),
                                            .pages = record_pages(store, &pair->record),
                                            .blobs = pair->record.blob || pair->old.blob});
     if (r == 0)
@@ -359,13 +362,14 @@ int store_copy(struct store *store, const struct store_key *source, const struct
 
     if (r < 0)
         return r;
+    pair.record.owner = 0;
     r = blob_ref(store, pair.record.blob);
     if (r == 0)
         r = blob_unref(store, &pair.old);
     if (r == 0)
         r = write_row(store, &pair.target, &pair.record, pair.existed);
     if (r == 0)
-        r = expiry_change(store, &pair.target, pair.old.expires, pair.record.expires);
+        r = ends_change(store, &pair.target, &pair.old, &pair.record);
     if (r < 0)
         return store_drop(store, r);
     store_count(store, (int64_t)pair.record.size - (int64_t)pair.old.size, !pair.existed);
@@ -388,9 +392,9 @@ int store_move(struct store *store, const struct store_key *source, const struct
         if (r == 0)
             r = store_error(mdb_del(store->change, store->objects, &pair.source.val, NULL));
         if (r == 0)
-            r = expiry_change(store, &pair.source, pair.record.expires, 0);
+            r = ends_change(store, &pair.source, &pair.record, &none);
         if (r == 0)
-            r = expiry_change(store, &pair.target, pair.old.expires, pair.record.expires);
+            r = ends_change(store, &pair.target, &pair.old, &pair.record);
         store_count(store, -(int64_t)pair.old.size, -pair.existed);
     }
     if (r == 0)
@@ -407,7 +411,7 @@ static int touch_once(struct store *store, struct row_key *row, int64_t ttl,
                       struct record *ret_record)
 {
     struct record record;
-    int64_t old;
+    struct record old;
     int r = store_prepare(store);
 
     if (r == 0)
@@ -415,16 +419,16 @@ static int touch_once(struct store *store, struct row_key *row, int64_t ttl,
     if (r < 0)
         return r;
     keep_record(store, &record);
-    old = record.expires;
+    old = record;
     record.expires = expiry_of(ttl);
     r = store_begin(store, &(struct claim){.rows = 1,
-                                           .expiries = expiry_rows(old, record.expires),
+                                           .ends = ends_rows(&old, &record),
                                            .pages = record_pages(store, &record)});
     if (r < 0)
         return r;
     r = write_row(store, row, &record, true);
     if (r == 0)
-        r = expiry_change(store, row, old, record.expires);
+        r = ends_change(store, row, &old, &record);
     if (r < 0)
         return store_drop(store, r);
     *ret_record = record;

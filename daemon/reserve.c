@@ -77,15 +77,14 @@ static uint64_t tree_pages(const struct reserve_tree *tree, uint64_t more)
 /* Pages that the running transaction may add at most, this change of it included. */
 static uint64_t pages_with(const struct reserve *reserve, const struct claim *claim)
 {
-    return tree_pages(&reserve->objects, claim->rows) +
-           tree_pages(&reserve->expiries, claim->expiries) + reserve->claimed + claim->pages +
-           (claim->blobs ? BLOB_PAGES : 0);
+    return tree_pages(&reserve->objects, claim->rows) + tree_pages(&reserve->ends, claim->ends) +
+           reserve->claimed + claim->pages + (claim->blobs ? BLOB_PAGES : 0);
 }
 
 static void add_claim(struct reserve *reserve, const struct claim *claim)
 {
     reserve->objects.rows += claim->rows;
-    reserve->expiries.rows += claim->expiries;
+    reserve->ends.rows += claim->ends;
     reserve->claimed += claim->pages + (claim->blobs ? BLOB_PAGES : 0);
 }
 
@@ -171,7 +170,7 @@ static int reserve_pages_used(struct store *store, uint64_t *ret_pages)
                                  store->names,
                                  store->counters,
                                  store->garbage,
-                                 store->expiries};
+                                 store->ends};
     uint64_t pages = 2; /* the two meta pages */
     MDB_stat stat;
     MDB_txn *txn;
@@ -247,7 +246,7 @@ static void reserve_begin(struct store *store)
     mdb_env_stat(store->env, &stat);
     reserve->last = file_pages(store);
     reserve->objects = tree_of(&stat);
-    reserve->expiries = (struct reserve_tree){0};
+    reserve->ends = (struct reserve_tree){0};
     reserve->claimed = reserve->budget = 0;
     /* So that transactions are as long as they are wanted. */
     if (reserve->was_short && !reserve->fence)
@@ -263,13 +262,13 @@ static int reserve_look(struct store *store, const struct claim *claim)
     MDB_txn *txn;
     int r;
 
-    if (claim->expiries == 0 || reserve->expiries.depth > 0)
+    if (claim->ends == 0 || reserve->ends.depth > 0)
         return 0;
     r = store_reader(store, &txn);
     if (r == 0)
-        r = store_error(mdb_stat(txn, store->expiries, &stat));
+        r = store_error(mdb_stat(txn, store->ends, &stat));
     if (r == 0)
-        reserve->expiries = tree_of(&stat);
+        reserve->ends = tree_of(&stat);
     return r;
 }
 

@@ -301,7 +301,7 @@ static int store_open_databases(struct store *store, bool fresh)
         {"names", 0, &store->names},
         {"counters", MDB_INTEGERKEY, &store->counters},
         {"garbage", 0, &store->garbage},
-        {"expiries", 0, &store->expiries},
+        {"ends", 0, &store->ends},
     };
     int r = 0;
 

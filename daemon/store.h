@@ -73,6 +73,7 @@ int store_get(struct store *store, const struct store_key *key, struct record *r
 /* How an object is put, besides what it is. */
 struct store_terms {
     int64_t ttl; /* its lifetime, milliseconds, 1 to TTL_MAX; 0: the bucket's; TTL_NEVER: no end */
+    uint32_t owner; /* it ends with that one (store_bury); 0: with none */
 };
 
 /*
@@ -148,6 +149,15 @@ int store_expire(struct store *store);
 
 /* Nothing is to be taken away before that time (boottime.h); INT64_MAX: nothing ever. */
 int64_t store_next_expiry(const struct store *store);
+
+/*
+ * Takes away what ends with that owner: a bounded number in one call. Returns how many; 0: there is
+ * nothing left. Errors as of store_delete.
+ */
+int store_bury(struct store *store, uint32_t owner);
+
+/* The first owner from that number on that has something. Returns 1, or 0 if there is none. */
+int store_next_owner(struct store *store, uint32_t from, uint32_t *ret_owner);
 
 /*
  * A group of changes: all of them happen, or none. Limits are checked for the whole, at its end:

@@ -1,5 +1,6 @@
 /* What the files of the store share: store.c (environment, transactions, buckets), counters.c,
- * reserve.c (memory), objects.c (calls on objects), expiry.c, blob.c, group.c, garbage.c, spares.c,
+ * reserve.c (memory), objects.c (calls on objects), ends.c, expiry.c, owners of
+ * objects (owners.c), blob.c, group.c, garbage.c, spares.c,
  * scan.c.
  * No other file includes lmdb.h. */
 #ifndef MEMSTORED_STORE_PRIVATE_H
@@ -57,11 +58,11 @@ struct open_bucket {
 
 /* What a change writes at most, for the memory that it may need. */
 struct claim {
-    uint64_t rows;     /* of the objects; one that is deleted counts twice */
-    uint64_t expiries; /* rows of the index by time, the same way */
-    uint64_t pages;    /* of values, and of records that stand alone */
-    bool blobs;        /* it changes the tables of blobs too */
-    bool frees; /* it gives memory back, and may use what is kept back from others for that */
+    uint64_t rows;  /* of the objects; one that is deleted counts twice */
+    uint64_t ends;  /* rows of the index of ends, the same way */
+    uint64_t pages; /* of values, and of records that stand alone */
+    bool blobs;     /* it changes the tables of blobs too */
+    bool frees;     /* it gives memory back, and may use what is kept back from others for that */
 };
 
 /* A tree whose pages are claimed by the row, as it was when the running transaction first did. */
@@ -83,8 +84,8 @@ struct reserve {
     uint64_t budget; /* free pages inside the file that may be claimed instead; mostly 0 */
     /* What its changes have claimed: */
     struct reserve_tree objects;
-    struct reserve_tree expiries; /* depth 0: none of it yet */
-    uint64_t claimed;             /* pages, besides those for the rows */
+    struct reserve_tree ends; /* depth 0: none of it yet */
+    uint64_t claimed;         /* pages, besides those for the rows */
 };
 
 /* Key of a row of the garbage table; big-endian, so that rows sort by the transaction. */
@@ -115,7 +116,7 @@ struct store {
     MDB_dbi names;    /* name of a bucket -> bucket id */
     MDB_dbi counters; /* counters.c */
     MDB_dbi garbage;  /* transaction, blob id -> size of the blob (garbage.c) */
-    MDB_dbi expiries; /* time, key of a row of the objects -> nothing (expiry.c) */
+    MDB_dbi ends;     /* end, key of a row of the objects -> nothing (ends.c) */
 
     MDB_txn *change;    /* the running transaction, or NULL */
     MDB_cursor *cursor; /* of it, in the objects: the last one looked at */
@@ -249,12 +250,52 @@ int slot_fill(struct store *store, struct slot *slot, struct record *record);
 /* When an object ends that is put now with that lifetime (store_terms); 0: never. */
 int64_t expiry_of(int64_t ttl);
 
-/* An object's row says that it ends then, where it said or was something else before (0: no end, or
- * no object): the index follows. */
-int expiry_change(struct store *store, const struct row_key *row, int64_t old, int64_t expires);
+/* Its place in the index of ends. */
+uint64_t end_of_time(int64_t expires);
 
-/* What that takes, for a claim. */
-uint64_t expiry_rows(int64_t old, int64_t expires);
+/* Something that ends then is new in the index. */
+void expiry_note(struct store *store, uint64_t end);
+
+/* ends.c */
+
+#define END_BYTES 7
+
+/* Behind all times; added to its number, the end of an owner. */
+#define ENDS_OF_OWNERS UINT64_C(0xffffff00000000)
+
+static inline uint64_t end_of_owner(uint32_t owner)
+{
+    return ENDS_OF_OWNERS + owner;
+}
+
+/* The key of a row of the index. */
+struct end_key {
+    uint8_t bytes[END_BYTES + sizeof(((struct row_key *)NULL)->bytes)];
+    MDB_val val; /* those bytes; the struct must not be copied */
+};
+
+void end_key_init(struct end_key *key, uint64_t end, const struct row_key *row);
+uint64_t end_of(const struct end_key *key);
+
+/* The first row of that end, or a later one. Returns 1, or 0 if there is none. */
+int end_first(struct store *store, uint64_t from, struct end_key *ret_key);
+
+/* What an object's row says of its ends was something else before (empty: there was or is no
+ * object): the index follows. */
+int ends_change(struct store *store, const struct row_key *row, const struct record *old,
+                const struct record *record);
+
+/* What that takes at most, for a claim. */
+uint64_t ends_rows(const struct record *old, const struct record *record);
+
+/* A change: takes away what the row leads to. Adds to *bytes what its value had. */
+int end_take_away(struct store *store, struct end_key *key, uint64_t *bytes);
+
+/* Takes away the first object that `which` says. Returns 1, or 0 if there is none. */
+typedef int ends_take_first(struct store *store, uint64_t which, uint64_t *bytes);
+
+/* Does that for a share of a turn. Returns how often; errors as of store_expire. */
+int ends_take_share(struct store *store, ends_take_first *take_first, uint64_t which);
 
 /* blob.c */
 

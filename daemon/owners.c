@@ -1,0 +1,33 @@
+/* Owners: what an object belongs to, ends with it. Owners are numbers here; who they are is the
+ * caller's matter. */
+#include "store_private.h"
+
+/* Takes away the first object of an owner. Returns 1, or 0 if there is none. */
+static int take_first(struct store *store, uint64_t owner, uint64_t *bytes)
+{
+    const uint64_t end = end_of_owner((uint32_t)owner);
+    struct end_key key;
+    int r = end_first(store, end, &key);
+
+    if (r <= 0)
+        return r;
+    if (end_of(&key) != end)
+        return 0;
+    r = end_take_away(store, &key, bytes);
+    return r < 0 ? r : 1;
+}
+
+int store_bury(struct store *store, uint32_t owner)
+{
+    return ends_take_share(store, take_first, owner);
+}
+
+int store_next_owner(struct store *store, uint32_t from, uint32_t *ret_owner)
+{
+    struct end_key key;
+    int r = end_first(store, end_of_owner(from), &key);
+
+    if (r == 1)
+        *ret_owner = (uint32_t)(end_of(&key) - ENDS_OF_OWNERS);
+    return r;
+}
