@@ -15,7 +15,7 @@
 
 /* Objects that one call takes away at most, the bytes of their values, and about how long it may
  * take, microseconds. */
-#define SHARE 256
+#define SHARE 128
 #define SHARE_BYTES (4U << 20)
 #define SHARE_TIME 1000
 
