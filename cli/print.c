@@ -218,6 +218,7 @@ enum status print_stats(const struct memstore_stats *stats)
     print_count("views:", stats->views);
     print_size("pinned:", stats->pinned);
     print_size("garbage:", stats->garbage);
+    print_count("waiting:", stats->waiting);
     return STATUS_DONE;
 }
 

@@ -391,7 +391,7 @@ static int request_grow(struct request *request, struct channel *channel,
 }
 
 /* -ENOENT is a missing object's; a missing socket is that only to someone who opens. */
-static int channel_reconnect(struct channel *channel, int64_t deadline)
+int channel_reconnect(struct channel *channel, int64_t deadline)
 {
     int r;
 

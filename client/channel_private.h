@@ -15,6 +15,10 @@ struct expected {
     const struct expected *instead; /* may come in its place; or NULL */
 };
 
+/* Connects where there is no connection. Errors as channel_connect, but a missing socket is
+ * -ECONNREFUSED. */
+int channel_reconnect(struct channel *channel, int64_t deadline);
+
 /* Has a connection, on which nothing is under way. */
 int channel_begin(struct channel *channel, int64_t deadline);
 

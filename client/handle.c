@@ -169,7 +169,7 @@ void memstore_close(struct memstore *store)
         return;
     direct_finish(&store->direct);
     channel_reset(&store->channel);
-    channel_destroy(atomic_exchange(&store->spare, NULL));
+    pool_finish(&store->pool);
     turns_finish(&store->turns);
     free(store->bucket);
     free(store->socket);
@@ -184,7 +184,7 @@ static void handle_adopt(struct memstore *store)
 {
     turns_init(&store->turns);
     channel_reset(&store->channel);
-    channel_destroy(atomic_exchange(&store->spare, NULL));
+    pool_finish(&store->pool);
     direct_forget(&store->direct);
 }
 

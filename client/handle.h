@@ -5,6 +5,7 @@
 #include "channel.h"
 #include "direct.h"
 #include "memstore.h"
+#include "pool.h"
 #include "turns.h"
 
 struct memstore {
@@ -16,7 +17,7 @@ struct memstore {
     _Atomic unsigned generation; /* the process that the connection belongs to */
     struct turns turns;
     struct channel channel;
-    struct channel *_Atomic spare; /* of a writer that has ended, for the next one */
+    struct pool pool;
     struct direct_reads direct;
 };
 

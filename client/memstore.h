@@ -16,9 +16,9 @@
  * - A handle may be used by several threads at once; its calls take turns, direct reads excepted,
  *   which go on side by side. A result (object, list, view), a batch and a writer belong to one
  *   thread at a time, and outlive the handle's close unless said.
- * - Every call ends within the handle's deadline (struct memstore_options); for a batch it is that
- *   of each answer. -ETIMEDOUT, and -ECONNRESET after the daemon went away in the middle, leave
- *   open whether a change was made.
+ * - Every call ends within the handle's deadline (struct memstore_options), or one of its own where
+ *   it waits for what others do; for a batch it is that of each answer. -ETIMEDOUT, and -ECONNRESET
+ *   after the daemon went away in the middle, leave open whether a change was made.
  * - An interrupted connection is made anew by the next call.
  *
  * Errors that every call on a handle can give besides its own:
@@ -196,6 +196,32 @@ int memstore_exists(struct memstore *store, const void *key, size_t key_length);
 /* Removes an object; its size is free at once. Errors: -ENOENT, -ENAMETOOLONG (key). */
 int memstore_delete(struct memstore *store, const void *key, size_t key_length);
 
+/* What to wait for. */
+enum memstore_until {
+    MEMSTORE_UNTIL_EXISTS = 1,  /* there is such an object */
+    MEMSTORE_UNTIL_GONE = 2,    /* there is none */
+    MEMSTORE_UNTIL_CHANGED = 3, /* its version is another one; 0 stands for no object */
+};
+
+/*
+ * Waits until that holds, which may be at once, or timeout_ms have passed: then it is -ETIMEDOUT. A
+ * timeout of 0 or less only looks. The handle's deadline has no part in it. Nobody polls: who waits
+ * costs nothing, and is woken by the commit that brings it about. States that others cannot see,
+ * because the same commit ends them, are passed over.
+ *
+ * `version` is the one that is known, for MEMSTORE_UNTIL_CHANGED, and 0 otherwise. ret_object (may
+ * be NULL) gets the object's info, or NULL where there is none.
+ *
+ * The call has a connection of its own, and other calls on the handle go on meanwhile. If the
+ * daemon goes away, it waits for the next one, and goes on.
+ *
+ * Errors: -ETIMEDOUT, -ENAMETOOLONG (key), -EINVAL (until, version); -ECONNREFUSED also after the
+ * daemon went away and did not come back in time.
+ */
+int memstore_wait(struct memstore *store, const void *key, size_t key_length,
+                  enum memstore_until until, uint64_t version, int timeout_ms,
+                  struct memstore_object **ret_object);
+
 /*
  * Lists the objects whose keys start with the prefix (length 0: all), in the byte-wise order of
  * keys: a snapshot of one moment. The options continue after a key and limit how many.
@@ -259,6 +285,7 @@ struct memstore_stats {
     uint64_t views;        /* that they hold in place */
     uint64_t pinned;       /* bytes of the values that these keep */
     uint64_t garbage;      /* bytes of replaced or deleted values that are not free yet */
+    uint64_t waiting;      /* connections that wait for an object (memstore_wait) */
     uint64_t direct_reads; /* reads of this handle that were direct */
     uint64_t socket_reads; /* reads of this handle that asked the daemon */
 };

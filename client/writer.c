@@ -15,30 +15,18 @@
 /* The channel of a writer that has ended, whose buffer is warm, or a new one. */
 static int writer_take_channel(struct memstore_writer *writer)
 {
-    struct memstore *store = writer->store;
-    int64_t deadline = deadline_in(store->timeout);
-    int r;
+    int64_t deadline = deadline_in(writer->store->timeout);
+    int r = pool_take(writer->store, POOL_BUILDS, deadline, &writer->channel);
 
-    handle_adopt_if_forked(store);
-    writer->channel = atomic_exchange(&store->spare, NULL);
-    if (!writer->channel)
-        writer->channel = channel_create(store->socket, store->bucket, store->calls);
-    if (!writer->channel)
-        return message_fail(-ENOMEM, "out of memory");
-    if (writer->channel->connection.fd < 0) {
-        r = channel_connect(writer->channel, deadline);
-        if (r < 0)
-            return r;
-    }
+    if (r < 0)
+        return r;
     r = channel_take_bulk(writer->channel, deadline);
     return r < 0 ? channel_fail(writer->channel, r) : 0;
 }
 
-/* Keeps the channel for the next one, where there is not one kept already. */
 static void writer_leave_channel(struct memstore_writer *writer)
 {
     struct channel *channel = writer->channel;
-    struct channel *none = NULL;
 
     if (!channel)
         return;
@@ -50,8 +38,7 @@ static void writer_leave_channel(struct memstore_writer *writer)
     if (!writer->is_put)
         bulk_trim(&channel->bulk, 0, writer->size);
     channel_give_bulk(channel);
-    if (!atomic_compare_exchange_strong(&writer->store->spare, &none, channel))
-        channel_destroy(channel);
+    pool_give(writer->store, POOL_BUILDS, channel);
 }
 
 int writer_start(struct memstore_writer *writer, struct memstore *store, const void *key,

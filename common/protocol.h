@@ -54,6 +54,7 @@ enum operation {
     OPERATION_RING = 14,    /* frames go through shared memory from now on */
     OPERATION_BATCH = 15,   /* several requests, all or nothing */
     OPERATION_TOUCH = 16,   /* set the end of an object anew */
+    OPERATION_WAIT = 23,    /* the answer comes when an object is there, has changed, is gone */
 };
 
 /* Frame flags. A bit that is not listed must be 0. */
@@ -242,8 +243,9 @@ struct stats_answer {
     uint64_t views;   /* that they hold in place */
     uint64_t pinned;  /* bytes of the values that these keep */
     uint64_t garbage; /* bytes of values that no object has any more and that are not free yet */
+    uint64_t waiting; /* connections whose WAIT has no answer yet */
 };
-static_assert(sizeof(struct stats_answer) == 136, "stats_answer");
+static_assert(sizeof(struct stats_answer) == 144, "stats_answer");
 
 /*
  * DIRECT. Request: no body. Answer: direct_answer, with two descriptors (SCM_RIGHTS): the data
@@ -304,6 +306,33 @@ static_assert(sizeof(struct batch_failure) == 8, "batch_failure");
 #define BATCH_COUNT_MAX 1024                  /* requests in a batch */
 #define BATCH_BYTES_MAX (UINT32_C(16) << 20)  /* bytes of its frames, and of all its values */
 #define BATCH_ANSWERS_MAX (UINT32_C(4) << 20) /* bytes of its answers */
+
+/*
+ * WAIT. Request: wait_request, key. The answer comes when the condition holds, which is at once if
+ * it does already: as that of INFO, or without a body where there is no such object. What holds is
+ * judged at each commit. The connection's further requests wait as well. There is no deadline: who
+ * has waited enough closes the connection.
+ */
+struct wait_request {
+    uint32_t bucket;
+    uint16_t key_length;
+    uint16_t until;   /* enum wait_until */
+    uint64_t version; /* WAIT_CHANGED: the one that is known, 0: no object. Else 0 */
+};
+static_assert(sizeof(struct wait_request) == 16, "wait_request");
+
+enum wait_until {
+    WAIT_EXISTS = 1,  /* there is such an object */
+    WAIT_GONE = 2,    /* there is none */
+    WAIT_CHANGED = 3, /* it has another version, or begins or ends to be */
+};
+
+/* What can happen to an object. */
+enum event_kind {
+    EVENT_PUT = 1,    /* it is new, or replaced: by a put, a copy or a move */
+    EVENT_DELETE = 2, /* it is gone: by a delete, or moved away */
+    EVENT_EXPIRE = 3, /* it is gone: its time was over */
+};
 
 /*
  * A metadata block is a run of entries: metadata_entry, name, value. Names ascend strictly, byte by

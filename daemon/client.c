@@ -8,6 +8,7 @@
 #include "request.h"
 #include "server.h"
 #include "upload.h"
+#include "waits.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -28,9 +29,15 @@
 /* With so many unsent bytes nothing more is handled: the client has to read first. */
 #define UNSENT_MAX FRAME_MAX
 
+/* Whether its request is one that others have to bring to its end, however long that takes. */
+static bool is_patient(const struct client *client)
+{
+    return client->wait;
+}
+
 static bool is_blocked(const struct client *client)
 {
-    return client->closing || client->listing || client->upload ||
+    return client->closing || client->listing || client->upload || is_patient(client) ||
            connection_unsent(&client->connection) >= UNSENT_MAX;
 }
 
@@ -64,10 +71,12 @@ static void update(struct client *client)
     size_t unread = connection_unread(&client->connection);
     bool has_ring = client->connection.ring.page;
     size_t by_socket = has_ring ? client->connection.by_socket : unsent;
-    /* During an upload it is read from all the same: cheaper than to change what is watched. */
-    bool may_read = (!is_blocked(client) || client->upload) && unread < FRAME_MAX;
+    /* During an upload it is read from all the same: cheaper than to change what is watched. And so
+     * that its end is seen, while it waits for others. */
+    bool may_read =
+        (!is_blocked(client) || client->upload || is_patient(client)) && unread < FRAME_MAX;
     bool reads = (has_ring || may_read) && !client->ended;
-    bool is_busy = client->is_ready || client->listing || client->upload;
+    bool is_busy = client->is_ready || client->listing || client->upload || is_patient(client);
     bool waits = !client->greeted || unsent > 0 || client->closing || (unread > 0 && !is_busy) ||
                  (client->upload && upload_waits(client->upload));
 
@@ -241,6 +250,8 @@ void client_close(struct client *client)
         listing_cancel(client->listing);
     if (client->upload)
         upload_cancel(client->upload);
+    if (client->wait)
+        wait_cancel(client->wait);
     set_ready(client, false);
     if (client->is_replied)
         TAILQ_REMOVE(&server->replied, client, replied);
@@ -448,7 +459,8 @@ void client_flush(struct client *client)
     }
     if (client->dead)
         return;
-    if (client->closing && connection_unsent(&client->connection) == 0) {
+    if ((client->closing && connection_unsent(&client->connection) == 0) ||
+        (client->ended && is_patient(client))) {
         client_close(client);
         return;
     }

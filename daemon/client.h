@@ -37,6 +37,7 @@ struct client {
     size_t uncommitted;        /* bytes of answers that the next commit decides on */
     struct listing *listing;   /* under way; nothing else is handled meanwhile */
     struct upload *upload;     /* the same */
+    struct wait *wait;         /* the same */
     uint64_t waiting_since;    /* 0: it is not waited for */
     uint64_t ring_used;        /* when a request last came through the ring */
     uint32_t ring_changes;     /* what the ring's futex was set to */

@@ -179,7 +179,8 @@ static int take_away(struct store *store, struct end_key *key, uint64_t *bytes)
     if (!ends_at(&record, end_of(key)))
         return drop_row(store, key);
     *bytes += record.size;
-    return row_remove(store, &row, &record);
+    return row_remove(store, &row, &record,
+                      end_of(key) < ENDS_OF_OWNERS ? EVENT_EXPIRE : EVENT_DELETE);
 }
 
 int end_take_away(struct store *store, struct end_key *key, uint64_t *bytes)

@@ -37,7 +37,8 @@ int handle_stats(struct request *request)
                                    .readers = totals.readers,
                                    .views = totals.views,
                                    .pinned = totals.pinned,
-                                   .garbage = status.garbage_bytes};
+                                   .garbage = status.garbage_bytes,
+                                   .waiting = server->waits.count};
     body = client_answer(request->client, request->header, NULL, sizeof(answer));
     if (body)
         memcpy(body, &answer, sizeof(answer));

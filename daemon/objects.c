@@ -54,15 +54,18 @@ int row_find(struct store *store, struct row_key *row, struct record *ret_record
     return r < 0 ? r : record_read(data.mv_data, data.mv_size, ret_record);
 }
 
+static bool is_over(const struct store *store, const struct record *record)
+{
+    return record->expires != 0 &&
+           record_is_over(record, store->grouping ? store->group_time : boottime_now());
+}
+
 /* As row_find, for an object: one whose lifetime is over is none. */
 static int find_object(struct store *store, struct row_key *row, struct record *ret_record)
 {
     int r = row_find(store, row, ret_record);
 
-    if (r == 0 && ret_record->expires != 0 &&
-        record_is_over(ret_record, store->grouping ? store->group_time : boottime_now()))
-        return -ENOENT;
-    return r;
+    return r == 0 && is_over(store, ret_record) ? -ENOENT : r;
 }
 
 /* As row_find, for a row that may be missing: the record is empty then. Returns 1 if it is there.
@@ -190,16 +193,38 @@ int slot_find(struct store *store, const struct store_key *key, uint64_t size, s
     return slot->existed < 0 ? slot->existed : check_quota(store, slot->old.size, size);
 }
 
+int store_note(struct store *store, enum event_kind kind, const struct row_key *row,
+               uint64_t version)
+{
+    struct event event = {.version = version,
+                          .kind = (uint16_t)kind,
+                          .key_length = (uint16_t)(row->val.mv_size - sizeof(event.bucket))};
+
+    memcpy(&event.bucket, row->bytes, sizeof(event.bucket));
+    event.bucket = __builtin_bswap32(event.bucket) & ~ROW_BUCKET(0);
+    return events_add(&store->events, &event, row->bytes + sizeof(event.bucket));
+}
+
+/* What is replaced may have ended before, and nobody have taken it away yet. */
+static int note_end(struct store *store, const struct row_key *row, const struct record *old)
+{
+    return is_over(store, old) ? store_note(store, EVENT_EXPIRE, row, ++store->totals.version) : 0;
+}
+
 int slot_fill(struct store *store, struct slot *slot, struct record *record)
 {
     int r;
 
+    r = note_end(store, &slot->row, &slot->old);
     store_stamp(store, record);
-    r = blob_unref(store, &slot->old);
+    if (r == 0)
+        r = blob_unref(store, &slot->old);
     if (r == 0)
         r = write_row(store, &slot->row, record, slot->existed);
     if (r == 0)
         r = ends_change(store, &slot->row, &slot->old, record);
+    if (r == 0)
+        r = store_note(store, EVENT_PUT, &slot->row, record->version);
     if (r < 0)
         return store_drop(store, r);
     store_count(store, (int64_t)record->size - (int64_t)slot->old.size, !slot->existed);
@@ -247,7 +272,8 @@ static int delete_row(struct store *store, struct row_key *row)
     return store_error(mdb_del(store->change, store->objects, &row->val, NULL));
 }
 
-int row_remove(struct store *store, struct row_key *row, const struct record *record)
+int row_remove(struct store *store, struct row_key *row, const struct record *record,
+               enum event_kind kind)
 {
     int r = store_begin(store, &(struct claim){.rows = 2,
                                                .ends = ends_rows(record, &none),
@@ -262,6 +288,8 @@ int row_remove(struct store *store, struct row_key *row, const struct record *re
         r = delete_row(store, row);
     if (r == 0)
         r = ends_change(store, row, record, &none);
+    if (r == 0)
+        r = store_note(store, kind, row, store->totals.version);
     if (r < 0)
         return store_drop(store, r);
     store_count(store, -(int64_t)record->size, -1);
@@ -277,7 +305,7 @@ static int delete_once(struct store *store, struct row_key *row)
         r = find_object(store, row, &old);
     if (r == 0)
         r = group_take(store, 0, false);
-    return r < 0 ? r : row_remove(store, row, &old);
+    return r < 0 ? r : row_remove(store, row, &old, EVENT_DELETE);
 }
 
 int store_delete(struct store *store, const struct store_key *key)
@@ -349,9 +377,15 @@ static int begin_pair(struct store *store, struct pair *pair, const struct store
                                                    ends_rows(&pair->record, &none),
                                            .pages = record_pages(store, &pair->record),
                                            .blobs = pair->record.blob || pair->old.blob});
-    if (r == 0)
-        store_stamp(store, &pair->record);
-    return r;
+    if (r < 0)
+        return r;
+    r = note_end(store, &pair->target, &pair->old);
+    if (r < 0)
+        return store_drop(store, r);
+    if (!copies)
+        store->totals.version++; /* of the source's end */
+    store_stamp(store, &pair->record);
+    return 0;
 }
 
 int store_copy(struct store *store, const struct store_key *source, const struct store_key *target,
@@ -370,6 +404,8 @@ int store_copy(struct store *store, const struct store_key *source, const struct
         r = write_row(store, &pair.target, &pair.record, pair.existed);
     if (r == 0)
         r = ends_change(store, &pair.target, &pair.old, &pair.record);
+    if (r == 0)
+        r = store_note(store, EVENT_PUT, &pair.target, pair.record.version);
     if (r < 0)
         return store_drop(store, r);
     store_count(store, (int64_t)pair.record.size - (int64_t)pair.old.size, !pair.existed);
@@ -395,10 +431,14 @@ int store_move(struct store *store, const struct store_key *source, const struct
             r = ends_change(store, &pair.source, &pair.record, &none);
         if (r == 0)
             r = ends_change(store, &pair.target, &pair.old, &pair.record);
+        if (r == 0)
+            r = store_note(store, EVENT_DELETE, &pair.source, pair.record.version - 1);
         store_count(store, -(int64_t)pair.old.size, -pair.existed);
     }
     if (r == 0)
         r = write_row(store, &pair.target, &pair.record, onto_itself);
+    if (r == 0)
+        r = store_note(store, EVENT_PUT, &pair.target, pair.record.version);
     if (r < 0)
         return store_drop(store, r);
     *ret_record = pair.record;

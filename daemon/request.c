@@ -35,6 +35,7 @@ static const struct operation_row {
     [OPERATION_RING] = {handle_ring, false, false},
     [OPERATION_BATCH] = {handle_batch, true, false},
     [OPERATION_TOUCH] = {handle_touch, false, false},
+    [OPERATION_WAIT] = {handle_wait, false, false},
 };
 
 static const struct operation_row *find_operation(uint16_t operation)

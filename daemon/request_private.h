@@ -98,4 +98,7 @@ int handle_batch(struct request *request);
 int handle_stats(struct request *request);
 int handle_holders(struct request *request);
 
+/* handle_waiting.c */
+int handle_wait(struct request *request);
+
 #endif

@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include "closer.h"
+#include "events.h"
 #include "idle.h"
 #include "lifetimes.h"
 #include "listing.h"
@@ -163,6 +164,18 @@ static void accept_clients(struct server *server, struct source *source, uint32_
 
 /* ---- turns ---- */
 
+/* Tells those who wait what has been committed. */
+static void tell_events(struct server *server)
+{
+    struct events *events = store_events(server->store);
+    const struct event *event;
+
+    for (event = events_first(events); event; event = events_next(events, event))
+        waits_tell(server, event);
+    events_clear(events);
+    waits_begin(server);
+}
+
 void server_commit(struct server *server)
 {
     int r = store_commit(server->store);
@@ -176,6 +189,7 @@ void server_commit(struct server *server)
     }
     if (r < 0 && r != -ENOSPC && r != -ENOMEM)
         server->failure = r;
+    tell_events(server);
     direct_note_commit(server);
 }
 
@@ -325,6 +339,7 @@ static int server_turn(struct server *server, bool more)
     listings_continue(server);
     flush_replied(server);
     lifetimes_end(server);
+    flush_replied(server);
     direct_collect(server);
     close_overdue(server);
     idle_give_back(server);
@@ -420,6 +435,9 @@ static int server_init(struct server *server, const struct server_settings *sett
     TAILQ_INIT(&server->direct.inherited);
     server->started = server_now();
     rings_init(&server->rings, settings->spin);
+    r = waits_init(&server->waits);
+    if (r < 0)
+        return r;
     set_clients_max(server);
     if (sd_watchdog_enabled(0, &watchdog) > 0)
         server->watchdog = watchdog / 2;
@@ -440,6 +458,7 @@ static void server_finish(struct server *server)
     while (!TAILQ_EMPTY(&server->all))
         client_close(TAILQ_FIRST(&server->all));
     free_dead(server);
+    waits_finish(&server->waits);
     direct_finish(server);
     if (server->signal_fd >= 0)
         close(server->signal_fd);

@@ -10,6 +10,7 @@
 #include "listener.h"
 #include "rings.h"
 #include "store.h"
+#include "waits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,6 +39,7 @@ struct server {
     struct client_queue dead;    /* to be freed at the end of the turn */
     struct listing_queue listings;
     struct upload_turns uploads; /* those that can go on */
+    struct waits waits;
     struct rings rings;
 
     struct direct direct;

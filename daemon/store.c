@@ -80,6 +80,7 @@ static int store_forget(struct store *store, int error)
     if (store->next_committed < store->next_expiry)
         store->next_expiry = store->next_committed;
     uploads_forget(store, error);
+    events_forget(&store->events);
     if (store->counted) {
         r = store_reader(store, &txn);
         if (r == 0)
@@ -189,6 +190,7 @@ int store_commit(struct store *store)
     store->next_committed = store->next_expiry;
     store->commits++;
     uploads_settle(store);
+    events_commit(&store->events);
     return 0;
 }
 
@@ -261,6 +263,11 @@ void store_stamp(struct store *store, struct record *record)
     store->totals.last_modified = modified;
     record->modified = modified;
     record->version = ++store->totals.version;
+}
+
+struct events *store_events(struct store *store)
+{
+    return &store->events;
 }
 
 const struct store_limits *store_limits(const struct store *store)
@@ -451,6 +458,7 @@ void store_close(struct store *store)
     if (!store)
         return;
     store_stop(store);
+    events_finish(&store->events);
     free(store->folder);
     free(store);
 }

@@ -20,6 +20,7 @@
 
 #define STORE_NO_LIMIT UINT64_MAX
 
+struct events;
 struct store;
 struct store_scan;
 
@@ -196,6 +197,9 @@ int store_renew(struct store *store);
  * others mean that the store can't go on.
  */
 int store_commit(struct store *store);
+
+/* What changed: with store_commit the events are committed. The caller clears them. */
+struct events *store_events(struct store *store);
 
 /*
  * Takes memory from tmpfs ahead of need, a little at a time. Returns 1 if more is wanted, 0 if

@@ -6,6 +6,7 @@
 #ifndef MEMSTORED_STORE_PRIVATE_H
 #define MEMSTORED_STORE_PRIVATE_H
 
+#include "events.h"
 #include "store.h"
 
 #include "protocol.h"
@@ -140,6 +141,7 @@ struct store {
     struct totals committed; /* without */
     struct open_bucket bucket;
     struct counters_places places;
+    struct events events;
     struct upload_queue uploads; /* under way, the newest last; their blobs' rows are there */
     uint64_t uploads_count;
     uint64_t uploads_bytes;
@@ -229,7 +231,8 @@ int row_find(struct store *store, struct row_key *row, struct record *ret_record
 
 /* A change: takes an object away, whose row was the last one looked up. On failure in the middle
  * the running transaction is dropped. Errors as of store_delete. */
-int row_remove(struct store *store, struct row_key *row, const struct record *record);
+int row_remove(struct store *store, struct row_key *row, const struct record *record,
+               enum event_kind kind);
 
 /* The place of an object: its row, and the object that it replaces. */
 struct slot {
@@ -240,6 +243,10 @@ struct slot {
 
 /* Finds the place for a value of that size. -EDQUOT: over max size; -ENXIO: no such bucket. */
 int slot_find(struct store *store, const struct store_key *key, uint64_t size, struct slot *slot);
+
+/* Notes for whoever waits that an object has changed. -ENOMEM. */
+int store_note(struct store *store, enum event_kind kind, const struct row_key *row,
+               uint64_t version);
 
 /* Puts an object there, whose value is in the record or in a blob, and stamps it. On failure the
  * running transaction is dropped. */
