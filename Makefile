@@ -31,9 +31,9 @@ DAEMON := main guard closer options lock_file data_folder memory listener \
 	handle_session handle_put handle_get handle_object handle_status handle_waiting \
 	batch bulk upload rings idle direct pins listing lifetimes \
 	store counters reserve objects ends expiry owners blob group garbage spares scan events \
-	table waits etag log
+	history table waits watches etag log
 CLIENT := handle pool turns channel connect await ringing stream memfd bulk fork environment direct \
-	message object put_head put get view key wait list pair touch writer reserve batch \
+	message object put_head put get view key wait watch list pair touch writer reserve batch \
 	batch_answers pipeline atomic url stats holders
 CLI := main arguments help commands key text status input output doomed progress transfer tally \
 	folder walk tree tree_put tree_get print json
@@ -50,11 +50,12 @@ test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
-TESTS := common connection store daemon protocol buffer ring window ringing scribble impostor group \
-	upload hostile patience pins waiting behaviour limit expiry processes handle batch bulk \
-	writer reserve wait command tree direct view fork holders install systemd
+TESTS := common connection store events daemon protocol buffer ring window ringing scribble \
+	impostor group upload hostile patience pins waiting behaviour limit expiry processes handle \
+	batch bulk writer reserve wait watch command tree direct view fork holders install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
-THRICE := behaviour limit expiry processes handle batch bulk upload writer reserve wait command
+THRICE := behaviour limit expiry processes handle batch bulk upload writer reserve wait watch \
+	command
 # These run twice, over the socket and through a ring.
 TWICE := protocol buffer group hostile waiting
 harness_objects := $(BUILD)/tests/harness.o
@@ -114,8 +115,9 @@ $(BUILD)/memstore: $(cli_objects) $(BUILD)/libmemstore.a
 # ---- tests ----
 
 $(BUILD)/tests/test_common $(BUILD)/tests/test_connection $(BUILD)/tests/test_impostor: $(common_objects)
-$(BUILD)/tests/test_store $(BUILD)/tests/test_spares: $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
-$(BUILD)/tests/test_store $(BUILD)/tests/test_spares: packages_used = $(daemon_packages)
+$(BUILD)/tests/test_store $(BUILD)/tests/test_spares $(BUILD)/tests/test_events: \
+	$(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
+$(BUILD)/tests/test_store $(BUILD)/tests/test_spares $(BUILD)/tests/test_events: packages_used = $(daemon_packages)
 $(BUILD)/tests/test_buffer $(BUILD)/tests/test_upload: packages_used = libxxhash
 raw_tests := protocol buffer ring window scribble group upload hostile patience pins waiting
 $(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o $(BUILD)/tests/raw_ring.o

@@ -177,7 +177,8 @@ enum status json_stats(const struct memstore_stats *stats)
         set_number(object, "readers", stats->readers) ||
         set_number(object, "views", stats->views) || set_number(object, "pinned", stats->pinned) ||
         set_number(object, "garbage", stats->garbage) ||
-        set_number(object, "waiting", stats->waiting);
+        set_number(object, "waiting", stats->waiting) ||
+        set_number(object, "watching", stats->watching);
     if (failed) {
         json_decref(object);
         return out_of_memory();

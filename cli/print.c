@@ -219,6 +219,7 @@ enum status print_stats(const struct memstore_stats *stats)
     print_size("pinned:", stats->pinned);
     print_size("garbage:", stats->garbage);
     print_count("waiting:", stats->waiting);
+    print_count("watching:", stats->watching);
     return STATUS_DONE;
 }
 

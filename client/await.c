@@ -32,9 +32,8 @@ static int answer_check(const struct frame_header *header, const struct expected
     }
 }
 
-/* Returns 1 and the answer, 0 if it is not there yet. */
-static int answer_next(struct channel *channel, const struct expected *expected,
-                       struct answer *ret_answer)
+int channel_take(struct channel *channel, const struct expected *expected,
+                 struct answer *ret_answer)
 {
     struct frame frame;
     int r;
@@ -92,7 +91,7 @@ static int answer_left_behind(struct channel *channel, const struct expected *ex
                               struct answer *ret_answer)
 {
     if (connection_receive(&channel->connection) > 0 &&
-        answer_next(channel, expected, ret_answer) == 1)
+        channel_take(channel, expected, ret_answer) == 1)
         return 0;
     return -ECONNRESET;
 }
@@ -140,7 +139,7 @@ int channel_send_all(struct channel *channel, int64_t deadline)
 int channel_await(struct channel *channel, const struct expected *expected, int64_t deadline,
                   struct answer *ret_answer)
 {
-    int r = answer_next(channel, expected, ret_answer);
+    int r = channel_take(channel, expected, ret_answer);
 
     while (r == 0) {
         r = channel_send(channel);
@@ -155,7 +154,7 @@ int channel_await(struct channel *channel, const struct expected *expected, int6
             return r;
         r = channel_receive(channel);
         if (r >= 0)
-            r = answer_next(channel, expected, ret_answer);
+            r = channel_take(channel, expected, ret_answer);
     }
     return r < 0 ? r : 0;
 }

@@ -8,6 +8,7 @@
 
 #include "bulk.h"
 #include "common/connection.h"
+#include "common/record.h"
 #include "common/spin.h"
 #include "memstore.h"
 
@@ -54,6 +55,7 @@ struct channel {
     uint64_t stream_id;   /* of the request whose value goes through the window (stream.h) */
     uint64_t filled;      /* bytes of that value which are in the window, or were */
     uint32_t bucket;
+    uint8_t store_id[STORE_ID_BYTES]; /* of the store behind the connection */
     uint64_t last_id;
 };
 

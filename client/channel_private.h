@@ -42,6 +42,10 @@ void channel_end(struct channel *channel);
 int channel_await(struct channel *channel, const struct expected *expected, int64_t deadline,
                   struct answer *ret_answer);
 
+/* Finds the answer in what has arrived. Returns 1, 0 if it is not there yet, or -EPROTO. */
+int channel_take(struct channel *channel, const struct expected *expected,
+                 struct answer *ret_answer);
+
 /* Sends all that waits. Errors as channel_await. */
 int channel_send_all(struct channel *channel, int64_t deadline);
 

@@ -113,6 +113,8 @@ static int hello_read(struct channel *channel, const struct answer *answer)
     if (hello.magic != PROTOCOL_MAGIC || hello.version != PROTOCOL_VERSION)
         return -EPROTO;
     channel->bucket = hello.bucket;
+    static_assert(sizeof(hello.store) == sizeof(channel->store_id), "hello_answer");
+    memcpy(channel->store_id, hello.store, sizeof(channel->store_id));
     return 0;
 }
 

@@ -14,8 +14,8 @@
  *   Key, value and option pointers are read during the call and not kept.
  * - Values are 0 to MEMSTORE_VALUE_MAX bytes long.
  * - A handle may be used by several threads at once; its calls take turns, direct reads excepted,
- *   which go on side by side. A result (object, list, view), a batch and a writer belong to one
- *   thread at a time, and outlive the handle's close unless said.
+ *   which go on side by side. Results (objects, lists, views), batches, watches and writers
+ *   belong to one thread at a time, and outlive the handle's close unless said.
  * - Every call ends within the handle's deadline (struct memstore_options), or one of its own where
  *   it waits for what others do; for a batch it is that of each answer. -ETIMEDOUT, and -ECONNRESET
  *   after the daemon went away in the middle, leave open whether a change was made.
@@ -56,6 +56,7 @@ struct memstore_list;        /* the result of memstore_list */
 struct memstore_view;        /* a value read in place */
 struct memstore_writer;      /* a value on its way, piece by piece */
 struct memstore_reservation; /* a value that is built in place */
+struct memstore_watch;       /* what happens to objects, as it happens */
 struct memstore_batch;       /* operations that are asked for together */
 struct memstore_condition;   /* none yet */
 
@@ -222,6 +223,62 @@ int memstore_wait(struct memstore *store, const void *key, size_t key_length,
                   enum memstore_until until, uint64_t version, int timeout_ms,
                   struct memstore_object **ret_object);
 
+/* What happened. */
+enum memstore_event_kind {
+    MEMSTORE_EVENT_PUT = 1,    /* an object is new, or replaced: by a put, a copy or a move */
+    MEMSTORE_EVENT_DELETE = 2, /* it is gone: by a delete, or moved away */
+    MEMSTORE_EVENT_EXPIRE = 3, /* it is gone: its time was over */
+    MEMSTORE_EVENT_EVICT = 4,  /* it is gone: others needed its room */
+    MEMSTORE_EVENT_GAP = 5,    /* events up to this version may be missing here */
+};
+
+/* An event. It belongs to its watch, and lives until the next call on that. */
+struct memstore_event {
+    enum memstore_event_kind kind;
+    uint64_t version; /* of the change; versions of events only grow in a store */
+    const void *key;  /* followed by a NUL that does not count; empty for a gap */
+    size_t key_length;
+};
+
+#define MEMSTORE_FROM_NOW UINT64_MAX /* as a version: only what happens from now on */
+
+/*
+ * Watches the objects whose keys start with the prefix (length 0: all): each change that is
+ * committed becomes an event, in the order of versions. `from` is the version behind which they
+ * begin, or MEMSTORE_FROM_NOW. Nothing is lost silently: where the daemon no longer knows all that
+ * happened, because `from` is long ago, because events are not taken as fast as others change, or
+ * because the daemon was replaced, one MEMSTORE_EVENT_GAP stands in its place, and the watch goes
+ * on. After a gap, look at the objects themselves.
+ *
+ * A move is two events: the source's end, then the target's put, at the same moment.
+ *
+ * A watch has a connection of its own. It belongs to one thread at a time, and to the process that
+ * opened it. The handle must outlive it. End with memstore_watch_close.
+ * Errors: -ENAMETOOLONG (prefix).
+ */
+int memstore_watch(struct memstore *store, const void *prefix, size_t prefix_length, uint64_t from,
+                   struct memstore_watch **ret_watch);
+
+/*
+ * Waits for the next event, timeout_ms at most; a timeout of 0 or less only looks. If the daemon
+ * goes away, the next one is looked for; to connect to it may take up to the handle's deadline.
+ * Errors: -ETIMEDOUT (no event came), -ECONNREFUSED (the daemon is away; try again), -EINVAL (a
+ * watch of another process). The watch stays good after each of these.
+ */
+int memstore_watch_next(struct memstore_watch *watch, int timeout_ms,
+                        const struct memstore_event **ret_event);
+
+/*
+ * A descriptor for programs with a loop of their own. When it is readable there may be events: call
+ * memstore_watch_next with a timeout of 0 until that gives an error, also once before the first
+ * poll. It stays the same for as long as the watch lives, and belongs to that: only poll it.
+ * Returns the descriptor, or an error: -EMFILE, -ENFILE, -ENOMEM, -EINVAL (as above).
+ */
+int memstore_watch_fd(struct memstore_watch *watch);
+
+/* Ends a watch. NULL is fine. */
+void memstore_watch_close(struct memstore_watch *watch);
+
 /*
  * Lists the objects whose keys start with the prefix (length 0: all), in the byte-wise order of
  * keys: a snapshot of one moment. The options continue after a key and limit how many.
@@ -286,6 +343,7 @@ struct memstore_stats {
     uint64_t pinned;       /* bytes of the values that these keep */
     uint64_t garbage;      /* bytes of replaced or deleted values that are not free yet */
     uint64_t waiting;      /* connections that wait for an object (memstore_wait) */
+    uint64_t watching;     /* connections that watch (memstore_watch) */
     uint64_t direct_reads; /* reads of this handle that were direct */
     uint64_t socket_reads; /* reads of this handle that asked the daemon */
 };

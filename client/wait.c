@@ -5,12 +5,9 @@
 #include "key.h"
 #include "message.h"
 #include "object.h"
+#include "retry.h"
 
 #include <errno.h>
-#include <time.h>
-
-/* Between two tries to find the next daemon, milliseconds. */
-#define RETRY 20
 
 static_assert(MEMSTORE_UNTIL_EXISTS == (int)WAIT_EXISTS && MEMSTORE_UNTIL_GONE == (int)WAIT_GONE &&
                   MEMSTORE_UNTIL_CHANGED == (int)WAIT_CHANGED,
@@ -100,17 +97,6 @@ static int wait_read(const struct wish *wish, const struct answer *answer,
     return 0;
 }
 
-/* Lets a moment pass. Returns whether the deadline leaves time for one more try. */
-static bool pause_for_daemon(int64_t deadline)
-{
-    const struct timespec pause = deadline_timespec(RETRY * INT64_C(1000000));
-
-    if (deadline_left(deadline) < RETRY * INT64_C(1000000))
-        return false;
-    nanosleep(&pause, NULL);
-    return true;
-}
-
 /* Waits in the daemon, or the one that follows it: what is waited for is a state of the store. */
 static int wait_on(struct channel *channel, const struct wish *wish, int64_t deadline,
                    struct memstore_object **ret_object)
@@ -125,7 +111,7 @@ static int wait_on(struct channel *channel, const struct wish *wish, int64_t dea
 
     do {
         r = channel_call(channel, &request, deadline, &answer);
-    } while ((r == -ECONNRESET || r == -ECONNREFUSED) && pause_for_daemon(deadline));
+    } while ((r == -ECONNRESET || r == -ECONNREFUSED) && retry_pause(deadline));
     return r < 0 ? r : channel_done(channel, &answer, wait_read(wish, &answer, ret_object));
 }
 

@@ -4,8 +4,8 @@
  *
  * A connection is a Unix stream socket that carries frames in both directions. A frame is a
  * header of 32 bytes and a body; with its header it is at most FRAME_MAX bytes long. Every
- * request gets exactly one answer, which repeats the operation and the id of the request.
- * Answers of one connection come in the order of its requests. Numbers are little-endian.
+ * request gets exactly one answer (WATCH: many), which repeats the operation and the id of the
+ * request. Answers of one connection come in the order of its requests. Numbers are little-endian.
  *
  * The socket carries control, memory carries bytes: a body that is too large for a frame stands
  * in the connection's bulk buffer, a memfd that the client makes, seals against shrinking
@@ -55,6 +55,7 @@ enum operation {
     OPERATION_BATCH = 15,   /* several requests, all or nothing */
     OPERATION_TOUCH = 16,   /* set the end of an object anew */
     OPERATION_WAIT = 23,    /* the answer comes when an object is there, has changed, is gone */
+    OPERATION_WATCH = 24,   /* answers without end: what happens to objects by prefix */
 };
 
 /* Frame flags. A bit that is not listed must be 0. */
@@ -239,13 +240,14 @@ struct stats_answer {
     uint64_t refused;  /* changes refused for lack of quota or memory, since the start */
     uint64_t uptime;   /* microseconds */
     uint64_t pid;
-    uint64_t readers; /* connections that read directly */
-    uint64_t views;   /* that they hold in place */
-    uint64_t pinned;  /* bytes of the values that these keep */
-    uint64_t garbage; /* bytes of values that no object has any more and that are not free yet */
-    uint64_t waiting; /* connections whose WAIT has no answer yet */
+    uint64_t readers;  /* connections that read directly */
+    uint64_t views;    /* that they hold in place */
+    uint64_t pinned;   /* bytes of the values that these keep */
+    uint64_t garbage;  /* bytes of values that no object has any more and that are not free yet */
+    uint64_t waiting;  /* connections whose WAIT has no answer yet */
+    uint64_t watching; /* connections that WATCH */
 };
-static_assert(sizeof(struct stats_answer) == 144, "stats_answer");
+static_assert(sizeof(struct stats_answer) == 152, "stats_answer");
 
 /*
  * DIRECT. Request: no body. Answer: direct_answer, with two descriptors (SCM_RIGHTS): the data
@@ -327,11 +329,46 @@ enum wait_until {
     WAIT_CHANGED = 3, /* it has another version, or begins or ends to be */
 };
 
+/*
+ * WATCH. Request: watch_request, prefix. Answer: watch_answer, then, as further answers to the same
+ * request, a watch_event and a key for each change of an object whose key starts with the prefix,
+ * in the order of versions, and no other answer. The connection's further requests wait for ever.
+ * An answer with an error ends it.
+ *
+ * The daemon keeps the last events of all buckets, 65,536 of them or 4 MiB. Where some may be
+ * missing, because `from` is older, or the client does not read as fast as others change, an
+ * EVENT_GAP stands in their place, with an empty key and the version up to which that is so.
+ */
+struct watch_request {
+    uint32_t bucket;
+    uint16_t prefix_length;
+    uint16_t reserved; /* 0 */
+    uint64_t from;     /* only what is newer than this version; WATCH_FROM_NOW */
+};
+static_assert(sizeof(struct watch_request) == 16, "watch_request");
+
+#define WATCH_FROM_NOW UINT64_MAX
+
+struct watch_answer {
+    uint64_t version; /* the events begin behind it */
+};
+static_assert(sizeof(struct watch_answer) == 8, "watch_answer");
+
+struct watch_event {
+    uint64_t version;
+    uint16_t kind; /* enum event_kind */
+    uint16_t key_length;
+    uint32_t reserved; /* 0 */
+};
+static_assert(sizeof(struct watch_event) == 16, "watch_event");
+
 /* What can happen to an object. */
 enum event_kind {
     EVENT_PUT = 1,    /* it is new, or replaced: by a put, a copy or a move */
     EVENT_DELETE = 2, /* it is gone: by a delete, or moved away */
     EVENT_EXPIRE = 3, /* it is gone: its time was over */
+    EVENT_EVICT = 4,  /* it is gone: others needed its room */
+    EVENT_GAP = 5,    /* events may be missing here */
 };
 
 /*

@@ -9,6 +9,7 @@
 #include "server.h"
 #include "upload.h"
 #include "waits.h"
+#include "watches.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -32,7 +33,7 @@
 /* Whether its request is one that others have to bring to its end, however long that takes. */
 static bool is_patient(const struct client *client)
 {
-    return client->wait;
+    return client->wait || client->watch;
 }
 
 static bool is_blocked(const struct client *client)
@@ -77,7 +78,9 @@ static void update(struct client *client)
         (!is_blocked(client) || client->upload || is_patient(client)) && unread < FRAME_MAX;
     bool reads = (has_ring || may_read) && !client->ended;
     bool is_busy = client->is_ready || client->listing || client->upload || is_patient(client);
-    bool waits = !client->greeted || unsent > 0 || client->closing || (unread > 0 && !is_busy) ||
+    /* Who watches may take its events when it likes. */
+    bool has_answers = unsent > 0 && !client->watch;
+    bool waits = !client->greeted || has_answers || client->closing || (unread > 0 && !is_busy) ||
                  (client->upload && upload_waits(client->upload));
 
     watch(client, (reads ? (uint32_t)EPOLLIN : 0) | (by_socket > 0 ? (uint32_t)EPOLLOUT : 0));
@@ -252,6 +255,8 @@ void client_close(struct client *client)
         upload_cancel(client->upload);
     if (client->wait)
         wait_cancel(client->wait);
+    if (client->watch)
+        watch_cancel(client->watch);
     set_ready(client, false);
     if (client->is_replied)
         TAILQ_REMOVE(&server->replied, client, replied);
@@ -444,6 +449,8 @@ void client_flush(struct client *client)
     r = client_send(client);
     if (connection_unsent(&client->connection) < unsent)
         client->progress = true;
+    if (client->watch)
+        watch_look(client->watch);
     if (r < 0 && r != -EAGAIN) {
         client_close(client);
         return;

@@ -38,6 +38,7 @@ struct client {
     struct listing *listing;   /* under way; nothing else is handled meanwhile */
     struct upload *upload;     /* the same */
     struct wait *wait;         /* the same */
+    struct watch *watch;       /* the same, without an end */
     uint64_t waiting_since;    /* 0: it is not waited for */
     uint64_t ring_used;        /* when a request last came through the ring */
     uint32_t ring_changes;     /* what the ring's futex was set to */

@@ -7,12 +7,6 @@
 /* Memory beyond this is not kept; few transactions need so much. */
 #define KEPT (256U << 10)
 
-/* Bytes of an event with a key of that length. */
-static size_t event_size(size_t key_length)
-{
-    return (sizeof(struct event) + key_length + 7) / 8 * 8;
-}
-
 void events_finish(struct events *events)
 {
     free(events->bytes);
@@ -38,7 +32,7 @@ static int make_room(struct events *events, size_t size)
 
 int events_add(struct events *events, const struct event *event, const void *key)
 {
-    size_t size = event_size(event->key_length);
+    size_t size = event_size(event);
     uint8_t *place;
     int r = make_room(events, size);
 
@@ -77,7 +71,7 @@ const struct event *events_next(const struct events *events, const struct event 
 {
     size_t offset = (size_t)((const uint8_t *)event - events->bytes);
 
-    return event_at(events, offset + event_size(event->key_length));
+    return event_at(events, offset + event_size(event));
 }
 
 void events_clear(struct events *events)

@@ -17,8 +17,14 @@ struct event {
     uint8_t key[];
 };
 
+/* Bytes that it takes, a multiple of 8. */
+static inline size_t event_size(const struct event *event)
+{
+    return (sizeof(*event) + event->key_length + 7) / 8 * 8;
+}
+
 struct events {
-    uint8_t *bytes;   /* of events, each aligned to 8 */
+    uint8_t *bytes;   /* one event behind the other */
     size_t length;    /* of all of them */
     size_t committed; /* of those that are, which come first */
     size_t capacity;

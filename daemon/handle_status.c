@@ -38,7 +38,8 @@ int handle_stats(struct request *request)
                                    .views = totals.views,
                                    .pinned = totals.pinned,
                                    .garbage = status.garbage_bytes,
-                                   .waiting = server->waits.count};
+                                   .waiting = server->waits.count,
+                                   .watching = server->watches.count};
     body = client_answer(request->client, request->header, NULL, sizeof(answer));
     if (body)
         memcpy(body, &answer, sizeof(answer));

@@ -36,6 +36,7 @@ static const struct operation_row {
     [OPERATION_BATCH] = {handle_batch, true, false},
     [OPERATION_TOUCH] = {handle_touch, false, false},
     [OPERATION_WAIT] = {handle_wait, false, false},
+    [OPERATION_WATCH] = {handle_watch, false, false},
 };
 
 static const struct operation_row *find_operation(uint16_t operation)

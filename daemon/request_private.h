@@ -100,5 +100,6 @@ int handle_holders(struct request *request);
 
 /* handle_waiting.c */
 int handle_wait(struct request *request);
+int handle_watch(struct request *request);
 
 #endif

@@ -170,8 +170,10 @@ static void tell_events(struct server *server)
     struct events *events = store_events(server->store);
     const struct event *event;
 
-    for (event = events_first(events); event; event = events_next(events, event))
+    for (event = events_first(events); event; event = events_next(events, event)) {
         waits_tell(server, event);
+        watches_tell(server, event);
+    }
     events_clear(events);
     waits_begin(server);
 }
@@ -283,7 +285,7 @@ static void keep_watchdog(struct server *server)
 static bool is_busy(const struct server *server)
 {
     return !TAILQ_EMPTY(&server->ready) || !TAILQ_EMPTY(&server->listings) ||
-           !TAILQ_EMPTY(&server->uploads);
+           !TAILQ_EMPTY(&server->uploads) || !TAILQ_EMPTY(&server->watches.behind);
 }
 
 /* Milliseconds that epoll may sleep. */
@@ -337,6 +339,7 @@ static int server_turn(struct server *server, bool more)
     uploads_continue(server);
     server_commit(server);
     listings_continue(server);
+    watches_continue(server);
     flush_replied(server);
     lifetimes_end(server);
     flush_replied(server);
@@ -420,6 +423,7 @@ static void set_clients_max(struct server *server)
 
 static int server_init(struct server *server, const struct server_settings *settings)
 {
+    struct store_status status;
     uint64_t watchdog = 0;
     int r;
 
@@ -435,7 +439,10 @@ static int server_init(struct server *server, const struct server_settings *sett
     TAILQ_INIT(&server->direct.inherited);
     server->started = server_now();
     rings_init(&server->rings, settings->spin);
+    store_status(server->store, &status);
     r = waits_init(&server->waits);
+    if (r == 0)
+        r = watches_init(&server->watches, status.version);
     if (r < 0)
         return r;
     set_clients_max(server);
@@ -459,6 +466,7 @@ static void server_finish(struct server *server)
         client_close(TAILQ_FIRST(&server->all));
     free_dead(server);
     waits_finish(&server->waits);
+    watches_finish(&server->watches);
     direct_finish(server);
     if (server->signal_fd >= 0)
         close(server->signal_fd);

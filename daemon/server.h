@@ -11,6 +11,7 @@
 #include "rings.h"
 #include "store.h"
 #include "waits.h"
+#include "watches.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,6 +41,7 @@ struct server {
     struct listing_queue listings;
     struct upload_turns uploads; /* those that can go on */
     struct waits waits;
+    struct watches watches;
     struct rings rings;
 
     struct direct direct;

@@ -2,6 +2,7 @@
 #include "tests/raw.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,9 +32,30 @@ static struct frame_header send_request(int fd, uint16_t operation, const struct
     return header;
 }
 
+static struct body body_watch(const char *prefix, uint64_t from)
+{
+    struct watch_request request = {
+        .bucket = raw_bucket, .prefix_length = (uint16_t)strlen(prefix), .from = from};
+    struct body body = {.length = 0};
+
+    body_add(&body, &request, sizeof(request));
+    body_add(&body, prefix, strlen(prefix));
+    return body;
+}
+
 static bool as_many_wait(void *argument)
 {
     return harness_stats(raw_witness).waiting == *(size_t *)argument;
+}
+
+static bool as_many_watch(void *argument)
+{
+    return harness_stats(raw_witness).watching == *(size_t *)argument;
+}
+
+static void await_watching(size_t count)
+{
+    harness_await(as_many_watch, &count, "the number of those who watch");
 }
 
 static void await_waiting(size_t count)
@@ -239,10 +261,143 @@ START_TEST(who_asks_and_hangs_up_at_once_does_not_wait)
 }
 END_TEST
 
+/* ---- WATCH ---- */
+
+/* The next answer to the request is an event of that kind and key. */
+static uint64_t expect_event(int fd, const struct frame_header *request, uint16_t kind,
+                             const char *key)
+{
+    struct watch_event event;
+
+    raw_expect_answer(fd, request, 0);
+    ck_assert_uint_eq(raw_answer.length, sizeof(event) + strlen(key));
+    memcpy(&event, raw_answer.body, sizeof(event));
+    ck_assert_uint_eq(event.kind, kind);
+    ck_assert_uint_eq(event.key_length, strlen(key));
+    ck_assert_uint_eq(event.reserved, 0);
+    ck_assert_int_eq(memcmp(raw_answer.body + sizeof(event), key, strlen(key)), 0);
+    return event.version;
+}
+
+static uint64_t watch_from(int fd, const char *prefix, uint64_t from, struct frame_header *header)
+{
+    struct body body = body_watch(prefix, from);
+    struct watch_answer answer;
+
+    *header = send_request(fd, OPERATION_WATCH, &body);
+    raw_expect_answer(fd, header, 0);
+    ck_assert_uint_eq(raw_answer.length, sizeof(answer));
+    memcpy(&answer, raw_answer.body, sizeof(answer));
+    return answer.version;
+}
+
+START_TEST(events_are_answers_to_the_watch)
+{
+    struct frame_header header;
+    int fd = raw_open();
+    uint64_t begin = watch_from(fd, "new", WATCH_FROM_NOW, &header);
+    uint64_t version;
+
+    ck_assert_uint_eq(begin, harness_stats(raw_witness).version);
+    harness_put(raw_witness, "new", "x");
+    version = expect_event(fd, &header, EVENT_PUT, "new");
+    ck_assert_uint_eq(version, begin + 1);
+    ck_assert_int_eq(memstore_delete(raw_witness, "new", 3), 0);
+    ck_assert_uint_eq(expect_event(fd, &header, EVENT_DELETE, "new"), version + 1);
+    close(fd);
+    fd = raw_open();
+    ck_assert_uint_eq(watch_from(fd, "", begin, &header), begin);
+    ck_assert_uint_eq(expect_event(fd, &header, EVENT_PUT, "new"), version);
+    close(fd);
+    fd = raw_open();
+    ck_assert_uint_eq(watch_from(fd, "", UINT64_MAX - 1, &header), version + 1);
+    ck_assert_uint_eq(expect_event(fd, &header, EVENT_GAP, ""), version + 1);
+    close(fd);
+}
+END_TEST
+
+START_TEST(malformed_watches_are_refused)
+{
+    struct body body = body_watch("", 0);
+    char prefix[KEY_MAX + 2] = {0};
+    int fd = raw_open();
+
+    body_add_filler(&body, 1);
+    raw_call(fd, OPERATION_WATCH, &body, -EPROTO);
+    body.length -= 2;
+    raw_call(fd, OPERATION_WATCH, &body, -EPROTO);
+    raw_call(fd, OPERATION_WATCH, NULL, -EPROTO);
+    body = body_watch("", 0);
+    body.bytes[offsetof(struct watch_request, reserved)] = 1;
+    raw_call(fd, OPERATION_WATCH, &body, -EPROTO);
+    body = body_watch("", 0);
+    raw_call_bulk(fd, OPERATION_WATCH, &body, 0, 1, -EPROTO);
+    memset(prefix, 'k', KEY_MAX + 1);
+    body = body_watch(prefix, 0);
+    raw_call(fd, OPERATION_WATCH, &body, -ENAMETOOLONG);
+    body = body_watch("", 0);
+    body.bytes[0] ^= 0xff;
+    raw_call(fd, OPERATION_WATCH, &body, -ENOENT);
+    ck_assert_uint_gt(raw_answer.length, 0);
+    ck_assert_uint_eq(harness_stats(raw_witness).watching, 0);
+    raw_done(fd);
+}
+END_TEST
+
+START_TEST(who_hangs_up_watches_no_longer)
+{
+    struct body watch = body_watch("", WATCH_FROM_NOW);
+    int fds[50];
+
+    for (int i = 0; i < 50; i++) {
+        fds[i] = raw_open();
+        send_request(fds[i], OPERATION_WATCH, &watch);
+        if (i % 3 == 0)
+            close(fds[i]);
+    }
+    for (int i = 0; i < 50; i++) {
+        if (i % 3 == 1)
+            close(fds[i]);
+        else if (i % 3 == 2)
+            shutdown(fds[i], SHUT_WR);
+    }
+    await_watching(0);
+    harness_put(raw_witness, "key", "x");
+    for (int i = 2; i < 50; i += 3)
+        raw_expect_closed(fds[i]);
+}
+END_TEST
+
+/* Each put is a commit, and an event of 548 bytes for each of them. */
+START_TEST(watchers_who_never_read_cost_little)
+{
+    struct body watch = body_watch("", 0);
+    char key[KEY_MAX + 1];
+    int fds[50];
+
+    memset(key, 'k', KEY_MAX);
+    key[KEY_MAX] = '\0';
+    for (int i = 0; i < 50; i++) {
+        fds[i] = raw_open();
+        send_request(fds[i], OPERATION_WATCH, &watch);
+    }
+    await_watching(50);
+    for (int i = 0; i < 10000; i++)
+        harness_put(raw_witness, key, "x");
+    raw_expect_witness();
+    raw_expect_memory_bounded();
+    ck_assert_uint_eq(harness_stats(raw_witness).watching, 50);
+    for (int i = 0; i < 50; i++)
+        close(fds[i]);
+    await_watching(0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("waiting");
     TCase *waits = tcase_create("waits");
+    TCase *watches = tcase_create("watches");
 
     tcase_add_checked_fixture(waits, raw_setup, raw_teardown);
     suite_add_tcase(s, waits);
@@ -255,6 +410,13 @@ static Suite *suite(void)
     tcase_add_test(waits, flood_behind_a_wait_is_not_taken_in);
     tcase_add_test(waits, who_hangs_up_waits_no_longer);
     tcase_add_test(waits, who_asks_and_hangs_up_at_once_does_not_wait);
+    tcase_add_checked_fixture(watches, raw_setup, raw_teardown);
+    tcase_set_timeout(watches, 60);
+    suite_add_tcase(s, watches);
+    tcase_add_test(watches, events_are_answers_to_the_watch);
+    tcase_add_test(watches, malformed_watches_are_refused);
+    tcase_add_test(watches, who_hangs_up_watches_no_longer);
+    tcase_add_test(watches, watchers_who_never_read_cost_little);
     return s;
 }
 
