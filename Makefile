@@ -32,9 +32,9 @@ DAEMON := main guard closer options lock_file data_folder memory listener \
 	batch bulk upload rings idle direct pins listing lifetimes \
 	store counters reserve objects ends expiry owners blob group garbage spares scan events \
 	history table waits watches etag log
-CLIENT := handle pool turns channel connect await ringing stream memfd bulk fork environment direct \
-	message object put_head put get view key wait watch list pair touch writer reserve batch \
-	batch_answers pipeline atomic url stats holders
+CLIENT := handle pool turns channel connect await sockets ringing stream memfd bulk fork \
+	environment direct message object put_head put get view key wait watch list pair touch \
+	writer reserve batch batch_answers pipeline atomic url stats holders
 CLI := main arguments help commands key text status input output doomed progress transfer tally \
 	folder walk tree tree_put tree_get print json
 

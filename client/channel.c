@@ -3,6 +3,7 @@
 #include "channel_private.h"
 #include "message.h"
 #include "ringing.h"
+#include "sockets.h"
 #include "stream.h"
 
 #include <errno.h>
@@ -42,7 +43,7 @@ void channel_destroy(struct channel *channel)
 
 void channel_close(struct channel *channel)
 {
-    connection_finish(&channel->connection);
+    sockets_close(channel);
     channel->attached = false;
     channel->holds_bulk = false; /* another connection's ring says nothing of that */
     channel->called = 0;

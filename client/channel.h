@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #define REQUEST_PARTS 3
 
@@ -44,6 +45,9 @@ struct channel {
     const char *bucket_name;
     struct connection connection; /* its fd is -1 while there is none */
     struct bulk bulk;
+    bool is_for_child; /* a forked child keeps the connection; said before it is made (direct.c) */
+    bool is_listed;    /* sockets.c */
+    LIST_ENTRY(channel) entry;
     bool attached;   /* this connection's daemon has the bulk buffer */
     bool holds_bulk; /* it is in use, and must not be taken away */
     bool sent;       /* the daemon may have got some of the request under way */

@@ -3,12 +3,12 @@
 #include "common/socket_path.h"
 #include "deadline.h"
 #include "message.h"
+#include "sockets.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /*
  * A blocking connect with a send timeout: while the daemon's backlog is full, a non-blocking one
@@ -31,26 +31,22 @@ static int connect_once(int fd, const struct sockaddr_un *address, int64_t deadl
     return 0;
 }
 
-static int connect_socket(const char *path, int64_t deadline, int *ret_fd)
+static int connect_socket(struct channel *channel, int64_t deadline)
 {
     struct sockaddr_un address;
-    int fd, r;
+    int r = socket_path_address(channel->socket, &address);
 
-    r = socket_path_address(path, &address);
+    if (r == 0)
+        r = sockets_open(channel);
     if (r < 0)
         return r;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
     do {
-        r = connect_once(fd, &address, deadline);
+        r = connect_once(channel->connection.fd, &address, deadline);
     } while (r == -EINTR);
-    if (r == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+    if (r == 0 && fcntl(channel->connection.fd, F_SETFL, O_NONBLOCK) < 0)
         r = -errno;
     if (r < 0)
-        close(fd);
-    else
-        *ret_fd = fd;
+        channel_close(channel);
     return r;
 }
 
@@ -140,12 +136,10 @@ static int hello_await(struct channel *channel, const struct expected *expected,
 
 static int channel_dial(struct channel *channel, int64_t deadline)
 {
-    int fd = -1;
-    int r = connect_socket(channel->socket, deadline, &fd);
+    int r = connect_socket(channel, deadline);
 
     if (r < 0)
         return connect_fail(channel->socket, r);
-    connection_init(&channel->connection, fd);
     channel->last_id = 0;
     r = hello_queue(channel);
     return r < 0 ? channel_fail(channel, r) : 0;

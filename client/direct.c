@@ -112,6 +112,7 @@ static int session_create(const char *socket, const char *bucket, bool with_envi
     session->socket = strdup(socket);
     session->bucket = strdup(bucket);
     channel_init(&session->channel, session->socket, session->bucket, MEMSTORE_CALLS_SOCKET);
+    session->channel.is_for_child = true; /* direct_after_fork_in_child sees to it */
     if (session->socket && session->bucket)
         r = session_start(session, with_environment, deadline);
     if (r < 0) {

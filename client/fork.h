@@ -5,7 +5,8 @@
 /* The number of this process; never 0. */
 unsigned fork_generation(void);
 
-/* Begins to count forks, and to have sessions follow them; more calls change nothing. -ENOMEM. */
+/* Begins to count forks, and to have connections and sessions follow them; more calls change
+ * nothing. -ENOMEM. */
 int fork_watch(void);
 
 #endif

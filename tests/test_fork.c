@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -377,6 +378,97 @@ START_TEST(death_is_noticed_though_a_child_lives)
 }
 END_TEST
 
+static void *wait_for_ever(void *of)
+{
+    memstore_wait(of, "never", 5, MEMSTORE_UNTIL_EXISTS, 0, 60000, NULL);
+    return NULL;
+}
+
+/* With connections of every kind, and a child that has copies of them all. */
+static int die_with_connections(int index, void *argument)
+{
+    struct memstore *own = harness_open(server);
+    struct memstore_watch *watch;
+    struct memstore_writer *writer;
+    pthread_t thread;
+
+    (void)argument;
+    (void)index;
+    for (int i = 0; i < 20; i++)
+        harness_put(own, "k", "v");
+    ck_assert_int_eq(memstore_watch(own, "", 0, 0, &watch), 0);
+    ck_assert_int_eq(memstore_writer_open(own, "k", 1, NULL, &writer), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_ever, own), 0);
+    while (harness_stats(own).waiting == 0)
+        usleep(1000);
+    if (fork() == 0) {
+        shared->child = getpid();
+        for (;;)
+            pause();
+    }
+    while (!shared->child)
+        usleep(1000);
+    raise(SIGKILL);
+    return 1;
+}
+
+static bool all_others_are_gone(void *argument)
+{
+    struct memstore_stats stats = harness_stats(store);
+
+    (void)argument;
+    return stats.clients == 1 && stats.waiting == 0 && stats.watching == 0;
+}
+
+START_TEST(connections_end_though_a_child_lives)
+{
+    pid_t pid;
+
+    open_and_read(MEMSTORE_READS_SOCKET);
+    pid = harness_fork(die_with_connections, 0, NULL);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    ck_assert_int_gt(shared->child, 0);
+    harness_await(all_others_are_gone, NULL, "connections of a dead process whose child lives");
+    ck_assert_int_eq(kill(shared->child, SIGKILL), 0);
+}
+END_TEST
+
+/* In the child the numbers of the parent's sockets are free, and go to its files. */
+static int keep_files(int index, void *argument)
+{
+    struct stat before[50], after;
+    int fds[50];
+
+    (void)argument;
+    (void)index;
+    for (int i = 0; i < 50; i++) {
+        fds[i] = memfd_create("a file of the child", MFD_CLOEXEC);
+        if (fds[i] < 0 || fstat(fds[i], &before[i]) < 0)
+            return 1;
+    }
+    harness_put(store, "of the child", "v");
+    harness_expect(store, "of the child", "v");
+    memstore_close(store);
+    for (int i = 0; i < 50; i++)
+        if (fstat(fds[i], &after) < 0 || after.st_ino != before[i].st_ino)
+            return 2;
+    return 0;
+}
+
+START_TEST(child_keeps_its_own_files)
+{
+    struct memstore_writer *writer;
+
+    open_and_read(way(_i));
+    for (int i = 0; i < 20; i++)
+        harness_put(store, "k", "v");
+    ck_assert_int_eq(memstore_writer_open(store, "w", 1, NULL, &writer), 0);
+    harness_processes(2, keep_files, NULL);
+    ck_assert_int_eq(memstore_writer_commit(writer, NULL), 0);
+    harness_expect(store, "of the child", "v");
+}
+END_TEST
+
 /* ---- storms ---- */
 
 static bool only_parent_is_left(void *argument)
@@ -499,6 +591,8 @@ static Suite *suite(void)
     tcase_add_test(forks, grandchildren_have_the_views);
     tcase_add_test(forks, views_of_killed_children_are_given_back);
     tcase_add_test(forks, death_is_noticed_though_a_child_lives);
+    tcase_add_test(forks, connections_end_though_a_child_lives);
+    tcase_add_loop_test(forks, child_keeps_its_own_files, 0, 2);
     tcase_add_loop_test(forks, hundred_children_in_a_row, 0, 2);
     tcase_add_loop_test(forks, twenty_children_and_grandchildren_at_once, 0, 2);
     tcase_add_loop_test(forks, fork_while_threads_read, 0, 2);
