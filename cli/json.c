@@ -178,7 +178,8 @@ enum status json_stats(const struct memstore_stats *stats)
         set_number(object, "views", stats->views) || set_number(object, "pinned", stats->pinned) ||
         set_number(object, "garbage", stats->garbage) ||
         set_number(object, "waiting", stats->waiting) ||
-        set_number(object, "watching", stats->watching);
+        set_number(object, "watching", stats->watching) ||
+        set_number(object, "locks", stats->locks);
     if (failed) {
         json_decref(object);
         return out_of_memory();

@@ -220,6 +220,7 @@ enum status print_stats(const struct memstore_stats *stats)
     print_size("garbage:", stats->garbage);
     print_count("waiting:", stats->waiting);
     print_count("watching:", stats->watching);
+    print_count("locks:", stats->locks);
     return STATUS_DONE;
 }
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* Calls over the socket before a ring is made. */
 #define RING_AFTER 4
@@ -435,6 +436,16 @@ int channel_attach(struct channel *channel, int64_t deadline)
     if (r == 0)
         channel_mark(channel);
     return r;
+}
+
+bool channel_has_news(const struct channel *channel)
+{
+    char byte;
+
+    if (channel->connection.fd < 0)
+        return true;
+    return recv(channel->connection.fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) >= 0 ||
+           (errno != EAGAIN && errno != EINTR);
 }
 
 void channel_end(struct channel *channel)

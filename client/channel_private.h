@@ -32,6 +32,10 @@ bool channel_has_sent(const struct channel *channel);
  * channel_await deals with them too. */
 int channel_send(struct channel *channel);
 
+/* Whether there is no connection, or something has come on it that nobody asked for, be it its end.
+ */
+bool channel_has_news(const struct channel *channel);
+
 /* Nothing is under way any more. */
 void channel_end(struct channel *channel);
 

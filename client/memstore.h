@@ -14,8 +14,8 @@
  *   Key, value and option pointers are read during the call and not kept.
  * - Values are 0 to MEMSTORE_VALUE_MAX bytes long.
  * - A handle may be used by several threads at once; its calls take turns, direct reads excepted,
- *   which go on side by side. Results (objects, lists, views), batches, watches and writers
- *   belong to one thread at a time, and outlive the handle's close unless said.
+ *   which go on side by side. Results (objects, lists, views), batches, locks, watches and
+ *   writers belong to one thread at a time, and outlive the handle's close unless said.
  * - Every call ends within the handle's deadline (struct memstore_options), or one of its own where
  *   it waits for what others do; for a batch it is that of each answer. -ETIMEDOUT, and -ECONNRESET
  *   after the daemon went away in the middle, leave open whether a change was made.
@@ -57,6 +57,7 @@ struct memstore_view;        /* a value read in place */
 struct memstore_writer;      /* a value on its way, piece by piece */
 struct memstore_reservation; /* a value that is built in place */
 struct memstore_watch;       /* what happens to objects, as it happens */
+struct memstore_lock;        /* a lock that this process has */
 struct memstore_batch;       /* operations that are asked for together */
 struct memstore_condition;   /* none yet */
 
@@ -280,6 +281,36 @@ int memstore_watch_fd(struct memstore_watch *watch);
 void memstore_watch_close(struct memstore_watch *watch);
 
 /*
+ * Locks a name: waits until nobody else has it, timeout_ms at most, in the order of asking; a
+ * timeout of 0 or less only takes what is free. A name is 0 to MEMSTORE_KEY_MAX bytes, has nothing
+ * to do with keys, and each bucket has its own.
+ *
+ * The lock is this process's, until memstore_unlock or its end, however that comes about; then the
+ * next has it within milliseconds. A forked child does not have it. A thread that asks for what it
+ * has waits for itself. The lock has a connection of its own, and ends with that: also when the
+ * daemon goes away, which memstore_lock_is_held tells. The handle must outlive it.
+ *
+ * Errors: -ETIMEDOUT (others have it), -ENAMETOOLONG (name), -ENOSPC (no memory for the token);
+ * -ECONNREFUSED also after the daemon went away and did not come back in time.
+ */
+int memstore_lock(struct memstore *store, const void *name, size_t name_length, int timeout_ms,
+                  struct memstore_lock **ret_lock);
+
+/* A version that was new when the lock was given, so that whoever has it later has a larger one:
+ * who works for the holder can refuse one who only believes to have it still. */
+uint64_t memstore_lock_token(const struct memstore_lock *lock);
+
+/* Returns 1, or 0 if the lock was lost, because the daemon went away, or is another process's. It
+ * asks nobody, and may be out of date when it returns. */
+int memstore_lock_is_held(const struct memstore_lock *lock);
+
+/*
+ * Gives the lock up, after an error too. NULL is fine. Errors: -ECONNRESET, if it was lost before;
+ * in a forked child, where it only frees memory, -EINVAL.
+ */
+int memstore_unlock(struct memstore_lock *lock);
+
+/*
  * Lists the objects whose keys start with the prefix (length 0: all), in the byte-wise order of
  * keys: a snapshot of one moment. The options continue after a key and limit how many.
  * Errors: -ENAMETOOLONG (prefix or after), -EFBIG (over 4 GiB of list: set a limit), -EINVAL
@@ -342,8 +373,9 @@ struct memstore_stats {
     uint64_t views;        /* that they hold in place */
     uint64_t pinned;       /* bytes of the values that these keep */
     uint64_t garbage;      /* bytes of replaced or deleted values that are not free yet */
-    uint64_t waiting;      /* connections that wait for an object (memstore_wait) */
+    uint64_t waiting;      /* connections that wait for an object or a lock */
     uint64_t watching;     /* connections that watch (memstore_watch) */
+    uint64_t locks;        /* that somebody has (memstore_lock) */
     uint64_t direct_reads; /* reads of this handle that were direct */
     uint64_t socket_reads; /* reads of this handle that asked the daemon */
 };

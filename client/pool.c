@@ -5,20 +5,9 @@
 #include "message.h"
 
 #include <stdatomic.h>
-#include <sys/socket.h>
 
 /* Buffers that nobody uses cost memory; a connection alone costs little. */
 static const size_t kept_max[POOL_KINDS] = {[POOL_BUILDS] = 1, [POOL_WAITS] = POOL_KEPT};
-
-/* A daemon that has ended since is found out now, and not in the middle of a call. */
-static void close_if_dead(struct channel *channel)
-{
-    char byte;
-
-    if (channel->connection.fd >= 0 &&
-        recv(channel->connection.fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) >= 0)
-        channel_close(channel);
-}
 
 static struct channel *take_kept(struct pool *pool, enum pool_kind kind)
 {
@@ -26,8 +15,9 @@ static struct channel *take_kept(struct pool *pool, enum pool_kind kind)
 
     for (size_t i = 0; i < kept_max[kind] && !channel; i++)
         channel = atomic_exchange(&pool->kept[kind][i], NULL);
-    if (channel)
-        close_if_dead(channel);
+    /* A daemon that has ended since is found out now, and not in the middle of a call. */
+    if (channel && channel_has_news(channel))
+        channel_close(channel);
     return channel;
 }
 

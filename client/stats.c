@@ -8,7 +8,7 @@
 /* Ours are the daemon's row of 64-bit numbers and two more. */
 static_assert(offsetof(struct memstore_stats, direct_reads) == sizeof(struct stats_answer),
               "memstore_stats");
-static_assert(offsetof(struct memstore_stats, watching) == offsetof(struct stats_answer, watching),
+static_assert(offsetof(struct memstore_stats, locks) == offsetof(struct stats_answer, locks),
               "memstore_stats");
 
 static int stats_read(struct memstore *store, const struct answer *answer, void *ret_stats,

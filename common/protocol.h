@@ -56,6 +56,8 @@ enum operation {
     OPERATION_TOUCH = 16,   /* set the end of an object anew */
     OPERATION_WAIT = 23,    /* the answer comes when an object is there, has changed, is gone */
     OPERATION_WATCH = 24,   /* answers without end: what happens to objects by prefix */
+    OPERATION_LOCK = 25,    /* have a lock, or wait for it */
+    OPERATION_UNLOCK = 26,  /* give it up */
 };
 
 /* Frame flags. A bit that is not listed must be 0. */
@@ -244,10 +246,11 @@ struct stats_answer {
     uint64_t views;    /* that they hold in place */
     uint64_t pinned;   /* bytes of the values that these keep */
     uint64_t garbage;  /* bytes of values that no object has any more and that are not free yet */
-    uint64_t waiting;  /* connections whose WAIT has no answer yet */
+    uint64_t waiting;  /* connections whose WAIT or LOCK has no answer yet */
     uint64_t watching; /* connections that WATCH */
+    uint64_t locks;    /* that somebody has */
 };
-static_assert(sizeof(struct stats_answer) == 152, "stats_answer");
+static_assert(sizeof(struct stats_answer) == 160, "stats_answer");
 
 /*
  * DIRECT. Request: no body. Answer: direct_answer, with two descriptors (SCM_RIGHTS): the data
@@ -370,6 +373,36 @@ enum event_kind {
     EVENT_EVICT = 4,  /* it is gone: others needed its room */
     EVENT_GAP = 5,    /* events may be missing here */
 };
+
+/*
+ * LOCK. Request: lock_request, name. Answer: lock_answer, when the connection has the lock, in the
+ * order of asking. -EALREADY: it has one, and one is the most; -EBUSY: others have it, or wait for
+ * it (LOCK_NOW). While it waits, further requests wait as well; then they are handled as ever. The
+ * lock is the connection's, and ends with it. Names have nothing to do with keys; each bucket and
+ * each space has its own.
+ *
+ * UNLOCK. Request: no body. Gives up the connection's lock. Answer: no body. -ENOLCK: it has none.
+ */
+struct lock_request {
+    uint32_t bucket;
+    uint16_t name_length; /* as of a key */
+    uint8_t space;        /* enum lock_space */
+    uint8_t flags;        /* LOCK_NOW or 0 */
+};
+static_assert(sizeof(struct lock_request) == 8, "lock_request");
+
+#define LOCK_NOW 1 /* only if there is nothing to wait for */
+
+enum lock_space {
+    LOCK_NAMED = 0, /* programs' own names */
+    LOCK_ONCE = 1,  /* keys whose values are being computed (memstore_once) */
+};
+#define LOCK_SPACES 2
+
+struct lock_answer {
+    uint64_t token; /* a version: newer than all changes before, and older than all after */
+};
+static_assert(sizeof(struct lock_answer) == 8, "lock_answer");
 
 /*
  * A metadata block is a run of entries: metadata_entry, name, value. Names ascend strictly, byte by

@@ -5,6 +5,7 @@
 #include "guard.h"
 #include "idle.h"
 #include "listing.h"
+#include "locks.h"
 #include "request.h"
 #include "server.h"
 #include "upload.h"
@@ -33,7 +34,7 @@
 /* Whether its request is one that others have to bring to its end, however long that takes. */
 static bool is_patient(const struct client *client)
 {
-    return client->wait || client->watch;
+    return client->wait || client->watch || (client->claim && !lock_claim_holds(client->claim));
 }
 
 static bool is_blocked(const struct client *client)
@@ -257,6 +258,8 @@ void client_close(struct client *client)
         wait_cancel(client->wait);
     if (client->watch)
         watch_cancel(client->watch);
+    if (client->claim)
+        lock_claim_end(client->claim);
     set_ready(client, false);
     if (client->is_replied)
         TAILQ_REMOVE(&server->replied, client, replied);

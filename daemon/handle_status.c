@@ -38,8 +38,9 @@ int handle_stats(struct request *request)
                                    .views = totals.views,
                                    .pinned = totals.pinned,
                                    .garbage = status.garbage_bytes,
-                                   .waiting = server->waits.count,
-                                   .watching = server->watches.count};
+                                   .waiting = server->waits.count + server->locks.waiting,
+                                   .watching = server->watches.count,
+                                   .locks = server->locks.held};
     body = client_answer(request->client, request->header, NULL, sizeof(answer));
     if (body)
         memcpy(body, &answer, sizeof(answer));

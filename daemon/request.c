@@ -37,6 +37,8 @@ static const struct operation_row {
     [OPERATION_TOUCH] = {handle_touch, false, false},
     [OPERATION_WAIT] = {handle_wait, false, false},
     [OPERATION_WATCH] = {handle_watch, false, false},
+    [OPERATION_LOCK] = {handle_lock, false, false},
+    [OPERATION_UNLOCK] = {handle_unlock, false, false},
 };
 
 static const struct operation_row *find_operation(uint16_t operation)

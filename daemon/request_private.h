@@ -101,5 +101,7 @@ int handle_holders(struct request *request);
 /* handle_waiting.c */
 int handle_wait(struct request *request);
 int handle_watch(struct request *request);
+int handle_lock(struct request *request);
+int handle_unlock(struct request *request);
 
 #endif

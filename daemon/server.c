@@ -191,6 +191,7 @@ void server_commit(struct server *server)
     }
     if (r < 0 && r != -ENOSPC && r != -ENOMEM)
         server->failure = r;
+    locks_settle(server, r);
     tell_events(server);
     direct_note_commit(server);
 }
@@ -285,7 +286,8 @@ static void keep_watchdog(struct server *server)
 static bool is_busy(const struct server *server)
 {
     return !TAILQ_EMPTY(&server->ready) || !TAILQ_EMPTY(&server->listings) ||
-           !TAILQ_EMPTY(&server->uploads) || !TAILQ_EMPTY(&server->watches.behind);
+           !TAILQ_EMPTY(&server->uploads) || !TAILQ_EMPTY(&server->watches.behind) ||
+           !TAILQ_EMPTY(&server->locks.free);
 }
 
 /* Milliseconds that epoll may sleep. */
@@ -333,6 +335,7 @@ static int server_turn(struct server *server, bool more)
         source->dispatch(server, source, events[i].events);
     }
     process_ready(server);
+    locks_grant(server);
     server_commit(server);
     flush_replied(server);
     process_large(server);
@@ -443,6 +446,8 @@ static int server_init(struct server *server, const struct server_settings *sett
     r = waits_init(&server->waits);
     if (r == 0)
         r = watches_init(&server->watches, status.version);
+    if (r == 0)
+        r = locks_init(&server->locks);
     if (r < 0)
         return r;
     set_clients_max(server);
@@ -467,6 +472,7 @@ static void server_finish(struct server *server)
     free_dead(server);
     waits_finish(&server->waits);
     watches_finish(&server->watches);
+    locks_finish(&server->locks);
     direct_finish(server);
     if (server->signal_fd >= 0)
         close(server->signal_fd);

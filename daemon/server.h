@@ -8,6 +8,7 @@
 #include "client.h"
 #include "direct.h"
 #include "listener.h"
+#include "locks.h"
 #include "rings.h"
 #include "store.h"
 #include "waits.h"
@@ -42,6 +43,7 @@ struct server {
     struct upload_turns uploads; /* those that can go on */
     struct waits waits;
     struct watches watches;
+    struct locks locks;
     struct rings rings;
 
     struct direct direct;

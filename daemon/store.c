@@ -242,6 +242,11 @@ int store_bucket(struct store *store, const char *name, size_t length, uint32_t 
     return 0;
 }
 
+int store_check_bucket(struct store *store, uint32_t id)
+{
+    return store_open_bucket(store, id);
+}
+
 void store_count(struct store *store, int64_t bytes, int64_t objects)
 {
     store->bucket.counters.used += (uint64_t)bytes;
@@ -268,6 +273,19 @@ void store_stamp(struct store *store, struct record *record)
 struct events *store_events(struct store *store)
 {
     return &store->events;
+}
+
+int store_take_version(struct store *store, uint64_t *ret_version)
+{
+    int r = store_begin(store, &(struct claim){.rows = 1, .frees = true});
+
+    if (r < 0)
+        return r;
+    r = store_dirty(store);
+    if (r < 0)
+        return store_drop(store, r);
+    *ret_version = ++store->totals.version;
+    return 0;
 }
 
 const struct store_limits *store_limits(const struct store *store)

@@ -63,6 +63,9 @@ void store_status(struct store *store, struct store_status *ret_status);
 /* -ENOENT: there is no bucket of that name. */
 int store_bucket(struct store *store, const char *name, size_t length, uint32_t *ret_id);
 
+/* -ENXIO: there is no such bucket. */
+int store_check_bucket(struct store *store, uint32_t id);
+
 /*
  * Finds an object. One whose lifetime is over is not there, here and in all calls below, from the
  * moment on; for a group all is of the moment at which it began. ret_value (may be NULL) gets the
@@ -190,6 +193,9 @@ int store_group_abort(struct store *store);
  * changes are there, or the file is small), or a negative errno: the store can't go on.
  */
 int store_renew(struct store *store);
+
+/* Takes a version for something that is no change of an object. Errors as of a change. */
+int store_take_version(struct store *store, uint64_t *ret_version);
 
 /*
  * Makes all changes since the last commit last. On failure none of them happened, and a failure

@@ -234,14 +234,12 @@ static bool begin(struct watch *watch)
 {
     struct server *server = watch->client->server;
     const struct history *history = &server->watches.history;
-    const struct store_key any = bucket_key(watch->watched->entry.key.bucket);
     struct watch_answer answer = {.version = watch->from};
     bool has_gap = watch->from < history->forgotten;
     struct store_status status;
-    struct record record;
-    int r = store_get(server->store, &any, &record, NULL);
+    int r = store_check_bucket(server->store, watch->watched->entry.key.bucket);
 
-    if (r < 0 && r != -ENOENT)
+    if (r < 0)
         return refuse(watch, r);
     store_status(server->store, &status);
     if (watch->from > status.version) {

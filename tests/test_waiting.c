@@ -43,6 +43,19 @@ static struct body body_watch(const char *prefix, uint64_t from)
     return body;
 }
 
+static struct body body_lock(const char *name, uint8_t space, uint8_t flags)
+{
+    struct lock_request request = {.bucket = raw_bucket,
+                                   .name_length = (uint16_t)strlen(name),
+                                   .space = space,
+                                   .flags = flags};
+    struct body body = {.length = 0};
+
+    body_add(&body, &request, sizeof(request));
+    body_add(&body, name, strlen(name));
+    return body;
+}
+
 static bool as_many_wait(void *argument)
 {
     return harness_stats(raw_witness).waiting == *(size_t *)argument;
@@ -393,11 +406,158 @@ START_TEST(watchers_who_never_read_cost_little)
 }
 END_TEST
 
+/* ---- LOCK, UNLOCK ---- */
+
+static uint64_t answered_token(void)
+{
+    struct lock_answer answer;
+
+    ck_assert_uint_eq(raw_answer.length, sizeof(answer));
+    memcpy(&answer, raw_answer.body, sizeof(answer));
+    return answer.token;
+}
+
+START_TEST(connection_has_one_lock)
+{
+    struct body one = body_lock("one", LOCK_NAMED, 0);
+    struct body two = body_lock("two", LOCK_NAMED, 0);
+    int fd = raw_open();
+    uint64_t token;
+
+    raw_call(fd, OPERATION_UNLOCK, NULL, -ENOLCK);
+    raw_call(fd, OPERATION_LOCK, &one, 0);
+    token = answered_token();
+    ck_assert_uint_eq(token, harness_stats(raw_witness).version);
+    raw_call(fd, OPERATION_LOCK, &one, -EALREADY);
+    raw_call(fd, OPERATION_LOCK, &two, -EALREADY);
+    raw_expect_alive(fd);
+    raw_call(fd, OPERATION_UNLOCK, NULL, 0);
+    ck_assert_uint_eq(raw_answer.length, 0);
+    raw_call(fd, OPERATION_UNLOCK, NULL, -ENOLCK);
+    raw_call(fd, OPERATION_LOCK, &two, 0);
+    ck_assert_uint_gt(answered_token(), token);
+    raw_call(fd, OPERATION_UNLOCK, NULL, 0);
+    raw_done(fd);
+}
+END_TEST
+
+START_TEST(malformed_locks_are_refused)
+{
+    struct body body = body_lock("name", LOCK_SPACES, 0);
+    char name[KEY_MAX + 2] = {0};
+    int fd = raw_open();
+
+    raw_call(fd, OPERATION_LOCK, &body, -EPROTO);
+    body = body_lock("name", 255, 0);
+    raw_call(fd, OPERATION_LOCK, &body, -EPROTO);
+    body = body_lock("name", LOCK_NAMED, 2);
+    raw_call(fd, OPERATION_LOCK, &body, -EPROTO);
+    body = body_lock("name", LOCK_NAMED, 0);
+    raw_call_bulk(fd, OPERATION_LOCK, &body, 0, 1, -EPROTO);
+    raw_call(fd, OPERATION_UNLOCK, &body, -EPROTO);
+    body_add_filler(&body, 1);
+    raw_call(fd, OPERATION_LOCK, &body, -EPROTO);
+    body.length -= 2;
+    raw_call(fd, OPERATION_LOCK, &body, -EPROTO);
+    raw_call(fd, OPERATION_LOCK, NULL, -EPROTO);
+    memset(name, 'n', KEY_MAX + 1);
+    body = body_lock(name, LOCK_NAMED, 0);
+    raw_call(fd, OPERATION_LOCK, &body, -ENAMETOOLONG);
+    body = body_lock("name", LOCK_NAMED, 0);
+    body.bytes[0] ^= 0xff;
+    raw_call(fd, OPERATION_LOCK, &body, -ENOENT);
+    ck_assert_uint_eq(harness_stats(raw_witness).locks, 0);
+    raw_call(fd, OPERATION_UNLOCK, NULL, -ENOLCK);
+    raw_done(fd);
+}
+END_TEST
+
+START_TEST(spaces_are_apart)
+{
+    struct body named = body_lock("name", LOCK_NAMED, LOCK_NOW);
+    struct body once = body_lock("name", LOCK_ONCE, LOCK_NOW);
+    int first = raw_open(), second = raw_open(), third = raw_open();
+
+    raw_call(first, OPERATION_LOCK, &named, 0);
+    raw_call(second, OPERATION_LOCK, &named, -EBUSY);
+    raw_call(second, OPERATION_LOCK, &once, 0);
+    raw_call(third, OPERATION_LOCK, &once, -EBUSY);
+    close(second);
+    once = body_lock("name", LOCK_ONCE, 0);
+    raw_call(third, OPERATION_LOCK, &once, 0);
+    raw_call(first, OPERATION_UNLOCK, NULL, 0);
+    raw_done(first);
+    raw_done(third);
+}
+END_TEST
+
+/* All in one piece: the put is done before the lock is given, and it is given up again. */
+START_TEST(requests_around_a_lock_keep_their_order)
+{
+    struct body lock = body_lock("name", LOCK_NAMED, 0);
+    struct body put = body_put("own", "", 0, 3);
+    struct frame_header headers[4];
+    const uint16_t operations[] = {OPERATION_PUT, OPERATION_LOCK, OPERATION_PUT, OPERATION_UNLOCK};
+    struct body none = {.length = 0};
+    const struct body *bodies[] = {&put, &lock, &put, &none};
+    struct body frames = {.length = 0};
+    uint64_t versions[3];
+    int fd = raw_open();
+
+    for (int i = 0; i < 4; i++) {
+        headers[i] = raw_header(operations[i], bodies[i]->length);
+        body_add(&frames, &headers[i], sizeof(headers[i]));
+        body_add(&frames, bodies[i]->bytes, bodies[i]->length);
+    }
+    ck_assert(raw_send(fd, frames.bytes, frames.length));
+    raw_expect_answer(fd, &headers[0], 0);
+    versions[0] = answered_info().version;
+    raw_expect_answer(fd, &headers[1], 0);
+    versions[1] = answered_token();
+    raw_expect_answer(fd, &headers[2], 0);
+    versions[2] = answered_info().version;
+    raw_expect_answer(fd, &headers[3], 0);
+    ck_assert(versions[0] < versions[1] && versions[1] < versions[2]);
+    ck_assert_uint_eq(harness_stats(raw_witness).locks, 0);
+    raw_done(fd);
+}
+END_TEST
+
+START_TEST(who_hangs_up_leaves_the_line)
+{
+    struct body lock = body_lock("name", LOCK_NAMED, 0);
+    struct frame_header header;
+    int holder = raw_open();
+    int fds[31];
+
+    raw_call(holder, OPERATION_LOCK, &lock, 0);
+    for (int i = 0; i < 31; i++) {
+        fds[i] = raw_open();
+        header = send_request(fds[i], OPERATION_LOCK, &lock);
+    }
+    await_waiting(31);
+    for (int i = 0; i < 30; i++) {
+        if (i % 2 == 0)
+            close(fds[i]);
+        else
+            shutdown(fds[i], SHUT_WR);
+    }
+    await_waiting(1);
+    shutdown(holder, SHUT_WR); /* the holder too */
+    raw_expect_answer(fds[30], &header, 0);
+    raw_done(fds[30]);
+    raw_expect_closed(holder);
+    for (int i = 1; i < 30; i += 2)
+        raw_expect_closed(fds[i]);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("waiting");
     TCase *waits = tcase_create("waits");
     TCase *watches = tcase_create("watches");
+    TCase *locks = tcase_create("locks");
 
     tcase_add_checked_fixture(waits, raw_setup, raw_teardown);
     suite_add_tcase(s, waits);
@@ -417,6 +577,13 @@ static Suite *suite(void)
     tcase_add_test(watches, malformed_watches_are_refused);
     tcase_add_test(watches, who_hangs_up_watches_no_longer);
     tcase_add_test(watches, watchers_who_never_read_cost_little);
+    tcase_add_checked_fixture(locks, raw_setup, raw_teardown);
+    suite_add_tcase(s, locks);
+    tcase_add_test(locks, connection_has_one_lock);
+    tcase_add_test(locks, malformed_locks_are_refused);
+    tcase_add_test(locks, spaces_are_apart);
+    tcase_add_test(locks, requests_around_a_lock_keep_their_order);
+    tcase_add_test(locks, who_hangs_up_leaves_the_line);
     return s;
 }
 
