@@ -33,8 +33,8 @@ DAEMON := main guard closer options lock_file data_folder memory listener \
 	store counters reserve objects ends expiry owners blob group garbage spares scan events \
 	history table waits watches locks etag log
 CLIENT := handle pool turns channel connect await sockets ringing stream memfd bulk fork \
-	environment direct message object put_head put get view key wait watch lock list pair touch \
-	writer reserve batch batch_answers pipeline atomic url stats holders
+	environment direct message object put_head put get view key wait watch lock once list pair \
+	touch writer reserve batch batch_answers pipeline atomic url stats holders
 CLI := main arguments help commands key text status input output doomed progress transfer tally \
 	folder walk tree tree_put tree_get print json
 
@@ -52,11 +52,11 @@ packages := $(daemon_packages) $(cli_packages) $(test_packages)
 # Test programs, one topic each; tests/run runs them and adds up.
 TESTS := common connection store events daemon protocol buffer ring window ringing scribble \
 	impostor group upload hostile patience pins waiting behaviour limit expiry processes handle \
-	batch bulk writer reserve wait watch lock command tree direct view fork holders install \
-	systemd
+	batch bulk writer reserve wait watch lock once command tree direct view fork holders \
+	install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
 THRICE := behaviour limit expiry processes handle batch bulk upload writer reserve wait watch lock \
-	command
+	once command
 # These run twice, over the socket and through a ring.
 TWICE := protocol buffer group hostile waiting
 harness_objects := $(BUILD)/tests/harness.o

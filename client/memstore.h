@@ -462,6 +462,27 @@ int memstore_writer_commit(struct memstore_writer *writer, struct memstore_objec
 void memstore_writer_abort(struct memstore_writer *writer);
 
 /*
+ * Computes a value: appends it to the writer with memstore_writer_write, and nothing else with
+ * that. Other calls on the handle are fine. Returns 0, or a negative errno if there is none.
+ */
+typedef int (*memstore_compute)(struct memstore_writer *writer, void *context);
+
+/*
+ * Gets an object that exists, or is made now: of all who ask for it at the same time, in whatever
+ * process, one computes the value and puts it, with these options, and the others wait for that,
+ * timeout_ms at most; a timeout of 0 or less does not wait for others. If the one dies, or has no
+ * value, or cannot put it, the next of those who wait computes. How long it takes to compute has no
+ * limit. ret_object (may be NULL) gets the object with its value.
+ *
+ * Errors: those of memstore_get, memstore_put and memstore_lock; -ETIMEDOUT: others are at it; what
+ * `compute` returned, to its own caller alone; -EINVAL (no `compute`).
+ */
+int memstore_once(struct memstore *store, const void *key, size_t key_length,
+                  memstore_compute compute, void *context,
+                  const struct memstore_put_options *options, int timeout_ms,
+                  struct memstore_object **ret_object);
+
+/*
  * Starts a value of `size` bytes that the program builds where the daemon takes it from, and so
  * saves a copy: *ret_place is theirs to fill, in any order, until the commit. What stands there at
  * first is undefined. Everything else is as with a writer, which this is with all bytes at once;
