@@ -51,11 +51,11 @@ packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
 TESTS := common connection store events daemon protocol buffer ring window ringing scribble \
-	impostor group upload hostile patience pins waiting behaviour limit expiry processes handle \
+	impostor group upload hostile patience pins waiting behaviour limit expiry ephemeral processes handle \
 	batch bulk writer reserve wait watch lock once command tree direct view fork holders \
 	install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
-THRICE := behaviour limit expiry processes handle batch bulk upload writer reserve wait watch lock \
+THRICE := behaviour limit expiry ephemeral processes handle batch bulk upload writer reserve wait watch lock \
 	once command
 # These run twice, over the socket and through a ring.
 TWICE := protocol buffer group hostile waiting

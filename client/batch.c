@@ -163,6 +163,8 @@ int memstore_batch_put(struct memstore_batch *batch, const void *key, size_t key
 
     if (r == 0)
         r = put_plan_init(&plan, key, key_length, options);
+    if (r == 0)
+        r = ephemeral_refuse(plan.options.ephemeral);
     if (value_size <= INLINE_MAX)
         apart = (struct part){0};
     else

@@ -28,6 +28,7 @@ struct request {
     enum operation operation;
     struct part parts[REQUEST_PARTS]; /* the body; it starts with the bucket's id, filled in here */
     struct part value;                /* of a put: at the body's end or in the bulk buffer */
+    bool is_owned;                    /* goes over the connection that ephemeral objects end with */
     bool wants_room;                  /* the answer may use the bulk buffer */
     uint64_t room;                    /* and needs so many bytes of it at least */
 };

@@ -136,6 +136,7 @@ static int handle_init(struct memstore *store, const struct memstore_options *op
         return r;
     store->generation = fork_generation();
     channel_init(&store->channel, store->socket, store->bucket, store->calls);
+    channel_init(&store->owner, store->socket, store->bucket, store->calls);
     return channel_connect(&store->channel, deadline_in(store->timeout));
 }
 
@@ -154,6 +155,7 @@ int memstore_open(const struct memstore_options *options, struct memstore **ret_
     turns_init(&store->turns);
     direct_init(&store->direct);
     channel_init(&store->channel, NULL, NULL, MEMSTORE_CALLS_AUTO);
+    channel_init(&store->owner, NULL, NULL, MEMSTORE_CALLS_AUTO);
     r = handle_init(store, &ours);
     if (r < 0) {
         memstore_close(store);
@@ -169,6 +171,7 @@ void memstore_close(struct memstore *store)
         return;
     direct_finish(&store->direct);
     channel_reset(&store->channel);
+    channel_reset(&store->owner);
     pool_finish(&store->pool);
     turns_finish(&store->turns);
     free(store->bucket);
@@ -184,6 +187,7 @@ static void handle_adopt(struct memstore *store)
 {
     turns_init(&store->turns);
     channel_reset(&store->channel);
+    channel_reset(&store->owner);
     pool_finish(&store->pool);
     direct_forget(&store->direct);
 }
@@ -225,7 +229,8 @@ int handle_call(struct memstore *store, struct request *request, struct answer *
     r = handle_take_turn(store, deadline);
     if (r < 0)
         return r;
-    r = channel_call(&store->channel, request, deadline, ret_answer);
+    store->called = request->is_owned ? &store->owner : &store->channel;
+    r = channel_call(store->called, request, deadline, ret_answer);
     if (r < 0)
         turns_pass(&store->turns);
     else
@@ -235,7 +240,7 @@ int handle_call(struct memstore *store, struct request *request, struct answer *
 
 int handle_done(struct memstore *store, const struct answer *answer, int result)
 {
-    result = channel_done(&store->channel, answer, result);
+    result = channel_done(store->called, answer, result);
     turns_pass(&store->turns);
     return result;
 }

@@ -17,6 +17,8 @@ struct memstore {
     _Atomic unsigned generation; /* the process that the connection belongs to */
     struct turns turns;
     struct channel channel;
+    struct channel owner;   /* what is ephemeral ends with it; not connected before there is any */
+    struct channel *called; /* by the call whose turn it is */
     struct pool pool;
     struct direct_reads direct;
 };

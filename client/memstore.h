@@ -115,6 +115,8 @@ struct memstore_put_options {
     size_t metadata_count;
     int64_t ttl_ms; /* lifetime: so many milliseconds from now on, up to MEMSTORE_TTL_MAX. 0: the
                        bucket's; -1: without end */
+    int ephemeral;  /* not 0: the object ends with the handle. For memstore_put alone; elsewhere it
+                       is  -EINVAL */
 };
 
 /* Which objects to list; the rules for size and NULL are those of memstore_options. */
@@ -135,8 +137,8 @@ struct memstore_list_options {
 int memstore_open(const struct memstore_options *options, struct memstore **ret_store);
 
 /*
- * Closes the handle. What was stored stays. No call may be under way in another thread, and the
- * handle's writers must have ended. NULL is fine.
+ * Closes the handle. What was stored stays, unless it is ephemeral. No call may be under way in
+ * another thread, and the handle's writers must have ended. NULL is fine.
  */
 void memstore_close(struct memstore *store);
 
@@ -144,10 +146,18 @@ void memstore_close(struct memstore *store);
  * Stores value_size bytes under the key, in one step: value, content type and metadata replace
  * what was there. Atomic: others see the old object or the new one, and an error means the old.
  * When its lifetime is over, nobody sees the object any more, and its size is free soon after.
+ *
+ * An ephemeral object is deleted within 100 ms of the handle's end: memstore_close, or that of the
+ * process, however it comes about. Whoever puts over it makes the object their own; a copy of it is
+ * an ordinary object, and moved it stays ephemeral. A forked child has no part in it. For what is
+ * ephemeral the handle has a second connection; if a call that puts it ends with -ETIMEDOUT or
+ * -ECONNRESET, or the daemon goes away, all ephemeral objects of the handle end.
+ *
  * ret_object (may be NULL) gets the new object's info, without the value.
- * Errors: -EDQUOT (the store's max size would be exceeded), -ENOSPC (the store has no memory left
- * for it), -ENAMETOOLONG (key), -EFBIG (value over MEMSTORE_VALUE_MAX), -E2BIG (content type or
- * metadata too long), -EINVAL (a metadata name twice or NULL; a lifetime that is none; options).
+ * Errors: -EDQUOT (the store's max size would be exceeded; 65,536 ephemeral objects of one handle),
+ * -ENOSPC (the store has no memory left for it), -ENAMETOOLONG (key), -EFBIG (value over
+ * MEMSTORE_VALUE_MAX), -E2BIG (content type or metadata too long), -EINVAL (a metadata name twice
+ * or NULL; a lifetime that is none; options).
  */
 int memstore_put(struct memstore *store, const void *key, size_t key_length, const void *value,
                  size_t value_size, const struct memstore_put_options *options,

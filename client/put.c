@@ -9,8 +9,10 @@ static int put_send(struct memstore *store, const struct put_head *head, const v
                     size_t key_length, const struct part *value,
                     struct memstore_object **ret_object)
 {
-    struct request request = {
-        .operation = OPERATION_PUT, .parts = {{head->bytes, head->length}}, .value = *value};
+    struct request request = {.operation = OPERATION_PUT,
+                              .parts = {{head->bytes, head->length}},
+                              .value = *value,
+                              .is_owned = head->is_ephemeral};
     struct answer answer;
     int r = handle_call(store, &request, &answer);
 

@@ -149,8 +149,16 @@ int put_plan_init(struct put_plan *plan, const void *key, size_t key_length,
         .key_length = (uint16_t)key_length,
         .type_length = plan->options.content_type ? (uint16_t)type_length : NO_CONTENT_TYPE,
         .metadata_length = (uint32_t)metadata_length,
-        .ttl = plan->options.ttl_ms};
+        .ttl = plan->options.ttl_ms,
+        .flags = plan->options.ephemeral ? PUT_EPHEMERAL : 0};
     plan->length = sizeof(plan->fixed) + key_length + type_length + metadata_length;
+    return 0;
+}
+
+int ephemeral_refuse(bool is_ephemeral)
+{
+    if (is_ephemeral)
+        return message_fail(-EINVAL, "ephemeral objects are for memstore_put only");
     return 0;
 }
 
@@ -174,6 +182,7 @@ int put_head_init(struct put_head *head, const void *key, size_t key_length,
     if (r != 0)
         return r;
     head->length = plan.length;
+    head->is_ephemeral = plan.options.ephemeral;
     head->bytes = malloc(plan.length);
     if (!head->bytes)
         return out_of_memory();

@@ -5,6 +5,7 @@
 #include "common/protocol.h"
 #include "memstore.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,10 @@ struct put_plan {
 int put_plan_init(struct put_plan *plan, const void *key, size_t key_length,
                   const struct memstore_put_options *options);
 
+/* What is ephemeral is put on a connection of its own (handle.h): not by those who use another one.
+ * -EINVAL; the message is set. */
+int ephemeral_refuse(bool is_ephemeral);
+
 /* Writes the head to a place of plan->length bytes. -EINVAL (a metadata name twice), -ENOMEM; the
  * message is set. */
 int put_plan_write(const struct put_plan *plan, uint8_t *place);
@@ -33,6 +38,7 @@ int put_plan_write(const struct put_plan *plan, uint8_t *place);
 struct put_head {
     uint8_t *bytes; /* put_request, key, content type, metadata */
     size_t length;
+    bool is_ephemeral;
 };
 
 /* Both steps, in memory of its own. */

@@ -50,6 +50,11 @@ int writer_start(struct memstore_writer *writer, struct memstore *store, const v
     r = put_head_init(&writer->head, key, key_length, options);
     if (r < 0)
         return r;
+    r = ephemeral_refuse(writer->head.is_ephemeral);
+    if (r < 0) {
+        put_head_finish(&writer->head);
+        return r;
+    }
     if (key_length > 0)
         memcpy(writer->key, key, key_length);
     writer->key_length = key_length;

@@ -34,6 +34,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define TTL_MAX (1LL << 53)                   /* milliseconds of a lifetime */
 #define BULK_MAX (1ULL << 32)                 /* bytes of a bulk buffer */
 #define BULK_LENGTH_MAX UINT32_MAX            /* bytes of it that one request can use */
+#define EPHEMERAL_MAX 65536                   /* objects that end with one connection */
 #define INLINE_MAX 8192 /* bytes of a value that rides in its frame where bulk is possible too */
 
 /* What a request asks for. Numbers are never used again; retired ones stay listed here. */
@@ -147,10 +148,16 @@ struct put_request {
     uint16_t key_length;
     uint16_t type_length; /* or NO_CONTENT_TYPE */
     uint32_t metadata_length;
-    uint32_t window; /* bytes; 0: the value stands whole */
-    int64_t ttl;     /* lifetime, as below */
+    uint32_t window;   /* bytes; 0: the value stands whole */
+    int64_t ttl;       /* lifetime, as below */
+    uint32_t flags;    /* PUT_EPHEMERAL */
+    uint32_t reserved; /* 0 */
 };
-static_assert(sizeof(struct put_request) == 24, "put_request");
+static_assert(sizeof(struct put_request) == 32, "put_request");
+
+/* The object ends with the connection, if it has not ended before or been replaced. Not in a BATCH.
+ * -EDQUOT: the connection has EPHEMERAL_MAX of them. */
+#define PUT_EPHEMERAL 0x1
 
 /*
  * A lifetime is 1 to TTL_MAX milliseconds from the change on; the bucket's default; or without end.

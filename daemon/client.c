@@ -271,6 +271,7 @@ void client_close(struct client *client)
     direct_leave(client);
     rings_leave(client);
     idle_leave(client);
+    lifetimes_abandon(client);
     /* Another thread closes the socket; the peer sees the end now. */
     epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, client->connection.fd, NULL);
     shutdown(client->connection.fd, SHUT_RDWR);

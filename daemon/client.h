@@ -40,6 +40,7 @@ struct client {
     struct wait *wait;         /* the same */
     struct watch *watch;       /* the same, without an end */
     struct lock_claim *claim;  /* the same, until it has the lock */
+    struct owner *owner;       /* of objects; NULL: it has none yet (lifetimes.h) */
     uint64_t waiting_since;    /* 0: it is not waited for */
     uint64_t ring_used;        /* when a request last came through the ring */
     uint32_t ring_changes;     /* what the ring's futex was set to */

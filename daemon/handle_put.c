@@ -83,6 +83,20 @@ static int take_attributes(struct request *request, const struct put_request *fi
     return 1;
 }
 
+/* Whom an ephemeral object ends with: 1, or 0 if it has been answered. */
+static int take_owner(struct request *request, uint32_t *ret_owner)
+{
+    int r;
+
+    if (request->in_batch)
+        return ANSWER_ERROR(request, -EINVAL, "an ephemeral object cannot be put in a batch");
+    r = lifetimes_own(request->client, ret_owner);
+    if (r == -EDQUOT)
+        return ANSWER_ERROR(request, r, "a connection has at most %d ephemeral objects",
+                            EPHEMERAL_MAX);
+    return r < 0 ? answer_failure(request, r, 0) : 1;
+}
+
 int handle_put(struct request *request)
 {
     struct record attributes = {0};
@@ -93,8 +107,8 @@ int handle_put(struct request *request)
     const void *value = NULL;
     int r;
 
-    if (!take(&request->body, &fixed, sizeof(fixed)) ||
-        !take_key(&request->body, fixed.bucket, fixed.key_length, &key))
+    if (!take(&request->body, &fixed, sizeof(fixed)) || (fixed.flags & ~PUT_EPHEMERAL) ||
+        fixed.reserved != 0 || !take_key(&request->body, fixed.bucket, fixed.key_length, &key))
         return answer_malformed(request);
     r = take_attributes(request, &fixed, &attributes);
     if (r == 1 && fixed.window > 0)
@@ -108,6 +122,9 @@ int handle_put(struct request *request)
     if (!ttl_is_sound(fixed.ttl))
         return answer_no_lifetime(request, fixed.ttl);
     terms = (struct store_terms){.ttl = fixed.ttl};
+    r = fixed.flags & PUT_EPHEMERAL ? take_owner(request, &terms.owner) : 1;
+    if (r != 1)
+        return r;
     if ((attributes.size > UPLOAD_MIN && !request->in_batch) || fixed.window > 0) {
         r = upload_start(request->client, request->header, fixed.window, &key, &attributes, &terms);
         return r < 0 ? answer_failure(request, r, fixed.bucket) : 0;

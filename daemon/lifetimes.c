@@ -4,6 +4,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* After a failure, microseconds. */
 #define PAUSE 100000
@@ -11,18 +12,141 @@
 /* While the machine sleeps epoll's clock stands still, and that of lifetimes goes on. */
 #define SLEEP_MAX (60 * UINT64_C(1000000))
 
-void lifetimes_end(struct server *server)
+/* How often the objects of a client that has as many as it may are counted anew, microseconds. */
+#define COUNT_INTERVAL 1000000
+
+/* ---- owners ---- */
+
+int lifetimes_begin(struct server *server)
 {
-    int64_t next = store_next_expiry(server->store);
+    uint32_t owner;
     int r;
 
-    if (next == INT64_MAX || boottime_now() < next || server_now() < server->lifetimes_again)
-        return;
-    r = store_expire(server->store);
+    while ((r = store_next_owner(server->store, 0, &owner)) == 1) {
+        r = store_bury(server->store, owner);
+        if (store_commit(server->store) < 0 && r >= 0)
+            r = -EIO;
+        if (r < 0 && r != -EAGAIN)
+            return r;
+    }
+    return r;
+}
+
+void lifetimes_finish(struct server *server)
+{
+    struct owner *owner;
+
+    while ((owner = STAILQ_FIRST(&server->abandoned))) {
+        STAILQ_REMOVE_HEAD(&server->abandoned, entry);
+        free(owner);
+    }
+}
+
+/* A number that nobody else has: those of the dead are in use until all of theirs is gone. */
+static int owner_create(struct server *server, struct owner **ret_owner)
+{
+    struct owner *owner = calloc(1, sizeof(*owner));
+    uint32_t used;
+    int r;
+
+    if (!owner)
+        return -ENOMEM;
+    do {
+        owner->number = ++server->last_owner;
+        r = store_next_owner(server->store, owner->number, &used);
+    } while (owner->number == 0 || (r == 1 && used == owner->number));
+    if (r < 0) {
+        free(owner);
+        return r;
+    }
+    *ret_owner = owner;
+    return 0;
+}
+
+/* Others may have deleted or replaced what was the client's. */
+static int count_anew(struct client *client)
+{
+    struct owner *owner = client->owner;
+    uint64_t now = server_now();
+    int64_t count;
+
+    if (owner->counted && now - owner->counted < COUNT_INTERVAL)
+        return -EDQUOT;
+    owner->counted = now;
+    count = store_count_owned(client->server->store, owner->number, EPHEMERAL_MAX);
+    if (count < 0)
+        return (int)count;
+    owner->objects = (uint32_t)count;
+    return count < EPHEMERAL_MAX ? 0 : -EDQUOT;
+}
+
+int lifetimes_own(struct client *client, uint32_t *ret_owner)
+{
+    int r = client->owner ? 0 : owner_create(client->server, &client->owner);
+
+    if (r == 0 && client->owner->objects >= EPHEMERAL_MAX)
+        r = count_anew(client);
+    if (r < 0)
+        return r;
+    client->owner->objects++;
+    *ret_owner = client->owner->number;
+    return 0;
+}
+
+void lifetimes_abandon(struct client *client)
+{
+    if (client->owner)
+        STAILQ_INSERT_TAIL(&client->server->abandoned, client->owner, entry);
+    client->owner = NULL;
+}
+
+/* ---- shares ---- */
+
+static bool is_passing(int error)
+{
+    return error == -EAGAIN || error == -EBUSY || error == -ENOSPC || error == -ENOMEM;
+}
+
+/* A share was taken away, in a transaction of its own. */
+static void end_share(struct server *server, int result)
+{
     server_commit(server);
-    server->lifetimes_again = r < 0 ? server_now() + PAUSE : 0;
-    if (r < 0 && r != -EAGAIN && r != -EBUSY && r != -ENOSPC && r != -ENOMEM)
-        server->failure = r;
+    if (result < 0)
+        server->lifetimes_again = server_now() + PAUSE;
+    if (result < 0 && !is_passing(result))
+        server->failure = result;
+}
+
+static void bury(struct server *server)
+{
+    struct owner *owner = STAILQ_FIRST(&server->abandoned);
+    int r;
+
+    if (!owner)
+        return;
+    r = store_bury(server->store, owner->number);
+    if (r == 0) {
+        STAILQ_REMOVE_HEAD(&server->abandoned, entry);
+        free(owner);
+    }
+    end_share(server, r);
+}
+
+static void expire(struct server *server)
+{
+    int64_t next = store_next_expiry(server->store);
+
+    if (next != INT64_MAX && boottime_now() >= next)
+        end_share(server, store_expire(server->store));
+}
+
+void lifetimes_end(struct server *server)
+{
+    if (server->lifetimes_again && server_now() < server->lifetimes_again)
+        return;
+    server->lifetimes_again = 0;
+    bury(server);
+    expire(server);
 }
 
 uint64_t lifetimes_next(const struct server *server)
@@ -31,6 +155,8 @@ uint64_t lifetimes_next(const struct server *server)
     uint64_t rest, until;
     int64_t now;
 
+    if (!STAILQ_EMPTY(&server->abandoned))
+        return server->lifetimes_again;
     if (next == INT64_MAX)
         return UINT64_MAX;
     now = boottime_now();

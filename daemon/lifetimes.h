@@ -1,17 +1,39 @@
 /*
- * Between turns: the end of objects whose lifetime is over (store_expire), a share in each turn, so
- * that others go on however many end at once.
+ * Between turns: the end of objects whose lifetime is over (store_expire), and of those whose
+ * client is gone (store_bury), a share in each turn, so that others go on however many end at once.
  */
 #ifndef MEMSTORED_LIFETIMES_H
 #define MEMSTORED_LIFETIMES_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct client;
 struct server;
 
-/* Takes a share of what is over away, in a transaction of its own. */
+/* What a client is to the objects that end with it. */
+struct owner {
+    uint32_t number;
+    uint32_t objects; /* at most; counted anew where that is too many */
+    uint64_t counted; /* when that was last done */
+    STAILQ_ENTRY(owner) entry;
+};
+
+STAILQ_HEAD(owner_queue, owner);
+
+/* At the start: what ends with clients of an earlier daemon is gone. Negative errno. */
+int lifetimes_begin(struct server *server);
+void lifetimes_finish(struct server *server);
+
+/* One more object is to end with the client, whose number as an owner this is. -EDQUOT: it has as
+ * many as it may; -ENOMEM. */
+int lifetimes_own(struct client *client, uint32_t *ret_owner);
+
+/* The client is gone. */
+void lifetimes_abandon(struct client *client);
+
+/* Takes a share of what is over away, in transactions of its own. */
 void lifetimes_end(struct server *server);
 
 /* When there is more to do, as server_now; UINT64_MAX: never. */

@@ -438,6 +438,7 @@ static int server_init(struct server *server, const struct server_settings *sett
     TAILQ_INIT(&server->dead);
     TAILQ_INIT(&server->listings);
     TAILQ_INIT(&server->uploads);
+    STAILQ_INIT(&server->abandoned);
     TAILQ_INIT(&server->direct.readers);
     TAILQ_INIT(&server->direct.inherited);
     server->started = server_now();
@@ -459,6 +460,8 @@ static int server_init(struct server *server, const struct server_settings *sett
         return -errno;
     r = direct_init(server, settings->folder, settings->listener->path, settings->direct);
     if (r == 0)
+        r = lifetimes_begin(server);
+    if (r == 0)
         r = watch_signals(server);
     if (r == 0)
         r = closer_start();
@@ -470,6 +473,7 @@ static void server_finish(struct server *server)
     while (!TAILQ_EMPTY(&server->all))
         client_close(TAILQ_FIRST(&server->all));
     free_dead(server);
+    lifetimes_finish(server);
     waits_finish(&server->waits);
     watches_finish(&server->watches);
     locks_finish(&server->locks);

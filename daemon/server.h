@@ -7,6 +7,7 @@
 
 #include "client.h"
 #include "direct.h"
+#include "lifetimes.h"
 #include "listener.h"
 #include "locks.h"
 #include "rings.h"
@@ -51,7 +52,9 @@ struct server {
     bool large_done;    /* it was */
     bool collected;     /* memory was just looked for; what is not there now is not to be had */
 
-    uint64_t lifetimes_again; /* when to go on after objects could not be taken away; or 0 */
+    struct owner_queue abandoned; /* owners whose client is gone */
+    uint32_t last_owner;          /* the number that was last given away */
+    uint64_t lifetimes_again;     /* when to go on after objects could not be taken away; or 0 */
 
     uint64_t client_timeout; /* microseconds */
     uint64_t watchdog;       /* microseconds between signs of life; 0: none wanted */

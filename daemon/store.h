@@ -160,6 +160,9 @@ int64_t store_next_expiry(const struct store *store);
  */
 int store_bury(struct store *store, uint32_t owner);
 
+/* How many objects an owner has, counted up to `most`; negative errno. */
+int64_t store_count_owned(struct store *store, uint32_t owner, int64_t most);
+
 /* The first owner from that number on that has something. Returns 1, or 0 if there is none. */
 int store_next_owner(struct store *store, uint32_t from, uint32_t *ret_owner);
 

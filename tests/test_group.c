@@ -394,6 +394,11 @@ START_TEST(bodies_must_be_right)
     put.metadata_length = UINT32_MAX;
     memcpy(body.bytes, &put, sizeof(put));
     expect_wrong(raw_header(OPERATION_PUT, body.length), &body, -EPROTO);
+    body = body_put("new", "", 0, 10);
+    memcpy(&put, body.bytes, sizeof(put));
+    put.flags = PUT_EPHEMERAL;
+    memcpy(body.bytes, &put, sizeof(put));
+    expect_wrong(raw_header(OPERATION_PUT, body.length), &body, -EINVAL);
     body = body_put("new", "", 0, 0);
     memcpy(&put, body.bytes, sizeof(put));
     put.window = 4096; /* which goes by itself only */

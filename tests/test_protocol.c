@@ -460,6 +460,22 @@ START_TEST(lifetimes_that_are_none_are_refused)
 }
 END_TEST
 
+START_TEST(flags_of_a_put_are_known_ones)
+{
+    static const uint32_t fields[][2] = {{0x2, 0}, {PUT_EPHEMERAL | 0x80000000U, 0}, {0, 1}};
+    int fd = raw_open();
+
+    for (int i = 0; i < 3; i++) {
+        struct body body = body_put("small canary", "", 0, 1);
+
+        memcpy(body.bytes + offsetof(struct put_request, flags), fields[i], sizeof(fields[i]));
+        raw_call(fd, OPERATION_PUT, &body, -EPROTO);
+    }
+    harness_expect(raw_witness, "small canary", "tweet");
+    raw_done(fd);
+}
+END_TEST
+
 START_TEST(ranges_beyond_the_end_are_refused)
 {
     struct body body = body_get("small canary", 6, 1);
@@ -678,6 +694,7 @@ static Suite *suite(void)
     tcase_add_test(bodies, keys_too_long_are_refused);
     tcase_add_test(bodies, buckets_that_do_not_exist_are_refused);
     tcase_add_test(bodies, lifetimes_that_are_none_are_refused);
+    tcase_add_test(bodies, flags_of_a_put_are_known_ones);
     tcase_add_test(bodies, ranges_beyond_the_end_are_refused);
     tcase_add_test(bodies, wrong_metadata_is_refused);
     tcase_add_test(bodies, attributes_too_long_are_refused);
