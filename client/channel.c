@@ -108,6 +108,9 @@ static bool request_changes(const struct request *request)
     case OPERATION_DELETE:
     case OPERATION_COPY:
     case OPERATION_MOVE:
+    case OPERATION_BUCKET_CREATE:
+    case OPERATION_BUCKET_DROP:
+    case OPERATION_BUCKET_SET:
         return true;
     default:
         return false;
@@ -159,7 +162,7 @@ static void body_fill(uint8_t *place, const struct request *request, const struc
             memcpy(end, request->parts[i].bytes, request->parts[i].length);
         end += request->parts[i].length;
     }
-    if (request->parts[0].length > 0)
+    if (request->parts[0].length > 0 && !request->by_name)
         memcpy(place, &bucket, sizeof(bucket));
     if (window > 0)
         memcpy(place + offsetof(struct put_request, window), &window, sizeof(window));

@@ -27,6 +27,7 @@ struct part {
 struct request {
     enum operation operation;
     struct part parts[REQUEST_PARTS]; /* the body; it starts with the bucket's id, filled in here */
+    bool by_name;                     /* it does not: it has the name of a bucket, or none */
     struct part value;                /* of a put: at the body's end or in the bulk buffer */
     bool is_owned;                    /* goes over the connection that ephemeral objects end with */
     bool wants_room;                  /* the answer may use the bulk buffer */

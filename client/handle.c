@@ -1,5 +1,6 @@
 #include "handle.h"
 
+#include "common/bucket.h"
 #include "common/socket_path.h"
 #include "deadline.h"
 #include "fork.h"
@@ -41,6 +42,25 @@ int key_check(const void *key, size_t length)
     return 0;
 }
 
+int bucket_check(const char *name)
+{
+    char text[QUOTED_SIZE];
+    size_t length = name ? strnlen(name, BUCKET_NAME_MAX + 1) : 0;
+
+    switch (bucket_name_check(name, length)) {
+    case 0:
+        return 0;
+    case -ENAMETOOLONG:
+        return message_fail(-ENAMETOOLONG, "the bucket's name is too long: at most %d bytes",
+                            BUCKET_NAME_MAX);
+    default:
+        return message_fail(-EINVAL,
+                            "a bucket cannot be named %s: its name is made of letters, digits, "
+                            "'.', '_' and '-'",
+                            quote(text, name, length));
+    }
+}
+
 static int socket_choose(const char *wanted, char **ret_socket)
 {
     char path[SOCKET_PATH_SIZE];
@@ -63,13 +83,13 @@ static int socket_choose(const char *wanted, char **ret_socket)
 
 static int bucket_choose(const char *wanted, char **ret_bucket)
 {
+    int r;
+
     if (!wanted)
         wanted = "default";
-    if (!*wanted)
-        return message_fail(-EINVAL, "the bucket's name is empty");
-    if (strnlen(wanted, BUCKET_NAME_MAX + 1) > BUCKET_NAME_MAX)
-        return message_fail(-ENAMETOOLONG, "the bucket's name is too long: at most %d bytes",
-                            BUCKET_NAME_MAX);
+    r = bucket_check(wanted);
+    if (r < 0)
+        return r;
     *ret_bucket = strdup(wanted);
     return *ret_bucket ? 0 : message_fail(-ENOMEM, "out of memory");
 }

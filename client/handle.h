@@ -35,6 +35,9 @@ void handle_adopt_if_forked(struct memstore *store);
 /* Checks a key. -ENAMETOOLONG, -EINVAL (NULL and a length); the message is set. */
 int key_check(const void *key, size_t length);
 
+/* Checks a bucket's name. -EINVAL, -ENAMETOOLONG; the message is set. */
+int bucket_check(const char *name);
+
 /* Waits for the caller's turn. -ETIMEDOUT; the message is set. */
 int handle_take_turn(struct memstore *store, int64_t deadline);
 

@@ -25,6 +25,7 @@
  *   -ECONNREFUSED, -ENOENT (from open), -EACCES, -EPERM  no daemon, no socket, or not ours to use
  *   -ETIMEDOUT    the deadline passed
  *   -ECONNRESET   the daemon closed the connection during the call
+ *   -ENXIO        the handle's bucket was dropped
  *   -EOPNOTSUPP   the handle must read directly, and cannot (only with MEMSTORE_READS_DIRECT)
  *   -EUSERS       the daemon has as many clients as it takes
  *   -EPROTO       the other side does not keep to the protocol
@@ -48,6 +49,7 @@ extern "C" {
 #define MEMSTORE_METADATA_MAX 32768         /* bytes of all names and values, and 4 for each pair */
 #define MEMSTORE_ETAG_SIZE 33               /* 32 hex digits and a NUL */
 #define MEMSTORE_TTL_MAX (INT64_C(1) << 53) /* milliseconds of a lifetime */
+#define MEMSTORE_BUCKET_NAME_MAX 64         /* bytes of a bucket's name */
 #define MEMSTORE_TO_END UINT64_MAX          /* as a length: up to the end; as a limit: none */
 
 struct memstore;             /* a handle on a store */
@@ -95,7 +97,7 @@ struct memstore_options {
     size_t size;
     const char *socket; /* path of the daemon's socket. NULL: $MEMSTORE_SOCKET, else for root
                            /run/memstore/socket, else $XDG_RUNTIME_DIR/memstore/socket */
-    const char *bucket; /* NULL: "default" */
+    const char *bucket; /* its name; NULL: "default" */
     int timeout_ms;     /* deadline of each call. 0: 5000; negative: -EINVAL */
     enum memstore_reads reads;
     enum memstore_calls calls;
@@ -363,6 +365,85 @@ int memstore_touch(struct memstore *store, const void *key, size_t key_length, i
  */
 int memstore_url(const void *key, size_t key_length, uint64_t expires_in, char **ret_url,
                  size_t *ret_length);
+
+/*
+ * Buckets: parts of a store, each with keys, limits and counters of its own. A handle works on the
+ * one that it was opened with; these calls name any, and work on every handle. "default" is always
+ * there. The limits of the store hold for all buckets together.
+ *
+ * A bucket that is dropped is gone at once with all that is in it, whoever uses it: every call on a
+ * handle on it gives -ENXIO from then on, also when there is a new bucket of that name, which is
+ * another one. Views that were taken stay.
+ *
+ * Errors of these calls: -EINVAL (a name that is not 1 to MEMSTORE_BUCKET_NAME_MAX letters, digits,
+ * '.', '_' and '-'; options), -ENAMETOOLONG, -ENOSPC, and what is said with them.
+ */
+
+/* What becomes of a put that a bucket has no room for. */
+enum memstore_policy {
+    MEMSTORE_POLICY_REFUSE = 0, /* -EDQUOT */
+    MEMSTORE_POLICY_LRU = 1,    /* objects that were used least recently go */
+};
+
+/* What is set for a bucket; the rules for size and NULL are those of memstore_options. */
+struct memstore_bucket_options {
+    size_t size;
+    int has_max_size;
+    uint64_t max_size; /* bytes of all values together; UINT64_MAX: no limit */
+    int has_max_objects;
+    uint64_t max_objects; /* UINT64_MAX: no limit */
+    int has_policy;
+    enum memstore_policy policy;
+    int has_ttl;
+    int64_t ttl_ms; /* lifetime of objects that are put without one; 0: they do not end */
+    int ephemeral;  /* must be 0 */
+    int exist_ok;   /* memstore_bucket_create: one that is there is fine, and stays as it is */
+};
+
+/* Makes a bucket: without limits, but for those that the options give. Errors: -EEXIST, -EDQUOT
+ * (there are as many as there can be, 1,048,576). */
+int memstore_bucket_create(struct memstore *store, const char *name,
+                           const struct memstore_bucket_options *options);
+
+/* Removes a bucket with all that is in it: its quota and its name are free at once. Its memory
+ * comes back soon after. Errors: -ENOENT, -EPERM ("default"). */
+int memstore_bucket_drop(struct memstore *store, const char *name);
+
+/* Changes what the options have. A limit may be below what is used: what would grow is refused
+ * then, until that is below it. Errors: -ENOENT. */
+int memstore_bucket_set(struct memstore *store, const char *name,
+                        const struct memstore_bucket_options *options);
+
+/* Settings and counters of a bucket. Later versions may add members at the end. */
+struct memstore_bucket_info {
+    char name[MEMSTORE_BUCKET_NAME_MAX + 1];
+    uint64_t max_size; /* UINT64_MAX: no limit */
+    uint64_t max_objects;
+    int64_t ttl_ms; /* 0: none */
+    enum memstore_policy policy;
+    int ephemeral;
+    uint64_t used; /* bytes of its values */
+    uint64_t objects;
+    /* Since the daemon's start: */
+    uint64_t puts;
+    uint64_t hits;    /* reads that found their object */
+    uint64_t misses;  /* reads that found none */
+    uint64_t evicted; /* objects that went to make room */
+    uint64_t expired; /* objects whose lifetime ended */
+    uint64_t refused; /* changes refused by the bucket's limits */
+};
+
+/* Fills the first info_size bytes of *ret_info (pass sizeof(struct memstore_bucket_info)); members
+ * that this library does not know become 0. Errors: -ENOENT. */
+int memstore_bucket_info(struct memstore *store, const char *name,
+                         struct memstore_bucket_info *ret_info, size_t info_size);
+
+/*
+ * Lists the buckets by name, byte-wise: those that are there all the while, others perhaps.
+ * *ret_buckets is an array of *ret_count structs of info_size bytes; end it with free().
+ */
+int memstore_bucket_list(struct memstore *store, struct memstore_bucket_info **ret_buckets,
+                         size_t *ret_count, size_t info_size);
 
 /* Counters and limits. Later versions may add members at the end. */
 struct memstore_stats {

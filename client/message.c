@@ -94,8 +94,10 @@ const char *memstore_strerror(int error)
         return "no error";
     case -ENOENT:
         return "no such object";
+    case -ENXIO:
+        return "the bucket was dropped";
     case -EDQUOT:
-        return "the store's max size would be exceeded";
+        return "a limit of the store or the bucket would be exceeded";
     case -ENOSPC:
         return "the store has no memory left";
     case -ENAMETOOLONG:

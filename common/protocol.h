@@ -28,6 +28,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define FRAME_MAX 65536                       /* bytes of a frame, its header included */
 #define KEY_MAX 500                           /* bytes of a key; 0 is allowed */
 #define BUCKET_NAME_MAX 64                    /* bytes of a bucket's name, 1 at least */
+#define BUCKETS_MAX (1U << 20)                /* buckets */
 #define CONTENT_TYPE_MAX 1024                 /* bytes of a content type */
 #define METADATA_MAX 32768                    /* bytes of an encoded metadata block */
 #define VALUE_MAX ((1ULL << 32) - (64 << 10)) /* bytes of a value: 4 GiB - 64 KiB */
@@ -55,10 +56,15 @@ enum operation {
     OPERATION_RING = 14,    /* frames go through shared memory from now on */
     OPERATION_BATCH = 15,   /* several requests, all or nothing */
     OPERATION_TOUCH = 16,   /* set the end of an object anew */
-    OPERATION_WAIT = 23,    /* the answer comes when an object is there, has changed, is gone */
-    OPERATION_WATCH = 24,   /* answers without end: what happens to objects by prefix */
-    OPERATION_LOCK = 25,    /* have a lock, or wait for it */
-    OPERATION_UNLOCK = 26,  /* give it up */
+    OPERATION_BUCKET_CREATE = 18,
+    OPERATION_BUCKET_DROP = 19, /* remove a bucket and all that is in it */
+    OPERATION_BUCKET_LIST = 20,
+    OPERATION_BUCKET_INFO = 21, /* settings and counters of a bucket */
+    OPERATION_BUCKET_SET = 22,  /* change settings of a bucket */
+    OPERATION_WAIT = 23,        /* the answer comes when an object is there, has changed, is gone */
+    OPERATION_WATCH = 24,       /* answers without end: what happens to objects by prefix */
+    OPERATION_LOCK = 25,        /* have a lock, or wait for it */
+    OPERATION_UNLOCK = 26,      /* give it up */
 };
 
 /* Frame flags. A bit that is not listed must be 0. */
@@ -118,6 +124,12 @@ struct hello_answer {
     uint8_t store[16]; /* names this store: another one after a fresh start */
 };
 static_assert(sizeof(struct hello_answer) == 32, "hello_answer");
+
+/*
+ * A request that names a bucket by its id, as HELLO told it, is answered -ENXIO once that bucket
+ * has been dropped. One of the same name that is made later is another one, with another id: ids
+ * are never used again.
+ */
 
 /* ATTACH. Request: no body, one descriptor (SCM_RIGHTS) with its first byte. Answer: no body. */
 
@@ -233,6 +245,77 @@ struct touch_request {
     int64_t ttl;       /* as of a PUT, from now on */
 };
 static_assert(sizeof(struct touch_request) == 16, "touch_request");
+
+#define NO_LIMIT UINT64_MAX /* as max_size and max_objects */
+
+/* What is set for a bucket. Its limits hold below those of the store. */
+struct bucket_settings {
+    uint64_t max_size;    /* bytes of its values, or NO_LIMIT */
+    uint64_t max_objects; /* or NO_LIMIT */
+    int64_t ttl;          /* of objects that are put without a lifetime, milliseconds; 0: none */
+    uint32_t policy;      /* enum policy */
+    uint32_t reserved;    /* 0 */
+};
+static_assert(sizeof(struct bucket_settings) == 32, "bucket_settings");
+
+/* What becomes of a put that its bucket has no room for. */
+enum policy {
+    POLICY_REFUSE = 0, /* it is refused */
+    POLICY_LRU = 1,    /* it makes room: what was used least recently goes */
+};
+
+/* Names of buckets have 1 to BUCKET_NAME_MAX letters, digits, '.', '_' and '-' (-EINVAL,
+ * -ENAMETOOLONG). The bucket "default" is always there: it can be set, and not be dropped (-EPERM).
+ */
+
+/* BUCKET_CREATE, BUCKET_SET. Request: bucket_request, name. CREATE takes all settings, and answers
+ * as BUCKET_INFO; -EEXIST: there is one; -EDQUOT: there are BUCKETS_MAX. SET changes what `which`
+ * names, also to a limit below what is used, and answers without a body. */
+struct bucket_request {
+    struct bucket_settings settings;
+    uint16_t which; /* BUCKET_SET: one or more of the bits below. BUCKET_CREATE: 0 */
+    uint16_t flags; /* BUCKET_CREATE: bits below. BUCKET_SET: 0 */
+    uint16_t name_length;
+    uint16_t reserved; /* 0 */
+};
+static_assert(sizeof(struct bucket_request) == 40, "bucket_request");
+
+#define BUCKET_SET_MAX_SIZE 0x0001
+#define BUCKET_SET_MAX_OBJECTS 0x0002
+#define BUCKET_SET_TTL 0x0004
+#define BUCKET_SET_POLICY 0x0008
+
+#define BUCKET_EXIST_OK 0x0001 /* one that is there is answered, and stays as it is */
+
+/*
+ * BUCKET_DROP, BUCKET_INFO. Request: bucket_name_request, name. -ENOENT: there is none. Answer:
+ * DROP: no body; the bucket is gone with all that is in it, its quota is free, and so is its name.
+ * INFO: bucket_info. BUCKET_LIST. Request: bucket_name_request, a name after which to begin, or
+ * none. Answer: count (list_answer), then so many times bucket_info and the name, in the byte-wise
+ * order of names: as many as a frame holds. None: that was all.
+ */
+struct bucket_name_request {
+    uint16_t name_length;
+    uint16_t reserved; /* 0 */
+};
+static_assert(sizeof(struct bucket_name_request) == 4, "bucket_name_request");
+
+struct bucket_info {
+    struct bucket_settings settings;
+    uint64_t used; /* bytes of its values */
+    uint64_t objects;
+    /* Since the daemon's start: */
+    uint64_t puts;
+    uint64_t hits;        /* reads that found an object */
+    uint64_t misses;      /* reads that found none */
+    uint64_t evicted;     /* objects that went to make room */
+    uint64_t expired;     /* objects whose lifetime ended */
+    uint64_t refused;     /* changes refused by the bucket's limits */
+    uint32_t bucket;      /* id */
+    uint16_t flags;       /* 0 */
+    uint16_t name_length; /* of the name that follows in a LIST; else 0 */
+};
+static_assert(sizeof(struct bucket_info) == 104, "bucket_info");
 
 /* STATS. Request: no body. Answer: stats_answer. */
 struct stats_answer {

@@ -15,7 +15,7 @@
 void request_answer_no_bucket(struct client *client, const struct frame_header *request,
                               uint32_t bucket)
 {
-    client_answer_error(client, request, -ENOENT, "there is no bucket %u", (unsigned)bucket);
+    client_answer_error(client, request, -ENXIO, "there is no bucket %u", (unsigned)bucket);
 }
 
 int answer_nothing(struct request *request)
@@ -91,10 +91,18 @@ static int answer_no_memory(struct request *request)
         (unsigned long long)store_limits(request->store)->max_memory, holders);
 }
 
+static int answer_over_quota(struct request *request)
+{
+    const struct store_refusal *refusal = store_refusal(request->store);
+    const char *bucket = refusal->bucket;
+
+    return ANSWER_ERROR(request, -EDQUOT, "Max %s %llu would be exceeded%s%s%s", refusal->what,
+                        (unsigned long long)refusal->limit, *bucket ? " (bucket " : "", bucket,
+                        *bucket ? ")" : "");
+}
+
 int answer_failure(struct request *request, int error, uint32_t bucket)
 {
-    const struct store_limits *limits = store_limits(request->store);
-
     switch (error) {
     case -EAGAIN:
     case -EBUSY:
@@ -110,8 +118,7 @@ int answer_failure(struct request *request, int error, uint32_t bucket)
         if (lifetimes_make_room(request->client))
             return -EINPROGRESS;
         request->client->server->refused++;
-        return ANSWER_ERROR(request, error, "Max size %llu would be exceeded",
-                            (unsigned long long)limits->max_size);
+        return answer_over_quota(request);
     case -ENOSPC:
         return answer_no_memory(request);
     case -EUCLEAN:

@@ -191,6 +191,8 @@ static int measure(struct batch *batch, const struct frame *frame)
         group->bytes += header->length;
         if (frame->body_length >= sizeof(put))
             memcpy(&put, frame->body, sizeof(put));
+        if (put.ttl == TTL_DEFAULT)
+            put.ttl = store_bucket_ttl(batch->client->server->store, put.bucket);
         group->lifetimes += put.ttl > 0;
         if (header->flags & FRAME_BULK)
             batch->values += header->bulk_length;

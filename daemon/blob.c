@@ -225,7 +225,7 @@ int store_upload_finish(struct store *store, struct store_upload *upload,
         return r;
     record.size = upload->size;
     record.blob = upload->blob;
-    record.expires = expiry_of(terms->ttl);
+    record.expires = expiry_of(store, terms->ttl);
     record.owner = terms->owner;
     r = store_begin(store, &(struct claim){.rows = 1,
                                            .ends = ends_rows(&slot.old, &record),

@@ -18,6 +18,8 @@
 #define TOTALS_ROW 0
 #define FIRST_BUCKETS_ROW 1
 
+/* Buckets have places in the rows behind, in the order in which they come. The place of one that is
+ * dropped is used again: the free ones are a chain, whose next is in `used`. */
 #define BUCKETS_IN_ROW 64
 
 struct totals_copy {
@@ -90,11 +92,11 @@ static int find_totals(struct store *store, MDB_txn *txn, struct totals_copy **r
 }
 
 /* The copies of a bucket's counters. */
-static int find_bucket(struct store *store, MDB_txn *txn, uint32_t bucket,
+static int find_bucket(struct store *store, MDB_txn *txn, uint32_t place,
                        struct bucket_copy **ret_copies)
 {
     struct counters_places *places = &store->places;
-    uint32_t number = FIRST_BUCKETS_ROW + bucket / BUCKETS_IN_ROW;
+    uint32_t number = FIRST_BUCKETS_ROW + place / BUCKETS_IN_ROW;
     int r = 0;
 
     if (!places->buckets || places->buckets_row != number)
@@ -102,15 +104,14 @@ static int find_bucket(struct store *store, MDB_txn *txn, uint32_t bucket,
     if (r < 0)
         return r;
     places->buckets_row = number;
-    *ret_copies = (struct bucket_copy *)places->buckets + (size_t)2 * (bucket % BUCKETS_IN_ROW);
+    *ret_copies = (struct bucket_copy *)places->buckets + (size_t)2 * (place % BUCKETS_IN_ROW);
     return 0;
 }
 
 int counters_make(struct store *store)
 {
-    int r = make_row(store, TOTALS_ROW);
-
-    return r < 0 ? r : make_row(store, FIRST_BUCKETS_ROW + DEFAULT_BUCKET / BUCKETS_IN_ROW);
+    store->totals.places = store->totals.free_place = 0;
+    return make_row(store, TOTALS_ROW);
 }
 
 /* ---- reading and writing ---- */
@@ -125,11 +126,11 @@ int counters_read_totals(struct store *store, MDB_txn *txn)
     return r;
 }
 
-int counters_read_bucket(struct store *store, MDB_txn *txn, uint32_t bucket,
+int counters_read_bucket(struct store *store, MDB_txn *txn, uint32_t place,
                          struct bucket_counters *ret_counters)
 {
     struct bucket_copy *copies;
-    int r = find_bucket(store, txn, bucket, &copies);
+    int r = find_bucket(store, txn, place, &copies);
 
     if (r == 0)
         *ret_counters = copies[newer(copies[0].txn, copies[1].txn)].counters;
@@ -147,15 +148,58 @@ int counters_write_totals(struct store *store)
     return r;
 }
 
-int counters_write_bucket(struct store *store, uint32_t bucket,
+int counters_write_bucket(struct store *store, uint32_t place,
                           const struct bucket_counters *counters)
 {
+    struct counters_places *places = &store->places;
     struct bucket_copy *copies;
-    int r = find_bucket(store, store->change, bucket, &copies);
+    int r = find_bucket(store, store->change, place, &copies);
+
+    if (r < 0)
+        return r;
+    copies[to_write(store, copies[0].txn, copies[1].txn)] =
+        (struct bucket_copy){.txn = mdb_txn_id(store->change), .counters = *counters};
+    if (places->first_written == 0 || places->buckets_row < places->first_written)
+        places->first_written = places->buckets_row;
+    if (places->buckets_row > places->last_written)
+        places->last_written = places->buckets_row;
+    return 0;
+}
+
+/* ---- places ---- */
+
+int counters_take_place(struct store *store, uint32_t *ret_place)
+{
+    struct bucket_counters counters;
+    uint32_t place = store->totals.free_place;
+    int r;
+
+    if (place == 0) {
+        place = store->totals.places;
+        r = place % BUCKETS_IN_ROW > 0
+                ? 0
+                : make_row(store, FIRST_BUCKETS_ROW + place / BUCKETS_IN_ROW);
+        if (r == 0)
+            store->totals.places++;
+    } else {
+        r = counters_read_bucket(store, store->change, place, &counters);
+        if (r == 0)
+            store->totals.free_place = (uint32_t)counters.used;
+    }
+    if (r == 0)
+        r = counters_write_bucket(store, place, &(struct bucket_counters){0});
+    if (r == 0)
+        *ret_place = place;
+    return r;
+}
+
+int counters_give_place(struct store *store, uint32_t place)
+{
+    int r = counters_write_bucket(store, place,
+                                  &(struct bucket_counters){.used = store->totals.free_place});
 
     if (r == 0)
-        copies[to_write(store, copies[0].txn, copies[1].txn)] =
-            (struct bucket_copy){.txn = mdb_txn_id(store->change), .counters = *counters};
+        store->totals.free_place = place;
     return r;
 }
 
@@ -179,20 +223,50 @@ static int forget_row(const MDB_val *key, const MDB_val *row, uint64_t last)
     return 0;
 }
 
-int counters_forget(struct store *store, MDB_txn *txn)
+/* The rows from the first to the last one. */
+static int forget_rows(struct store *store, MDB_txn *txn, uint32_t first, uint32_t last)
 {
-    uint64_t last = store_last_commit(store);
+    uint64_t committed = store_last_commit(store);
+    uint32_t number = first;
+    MDB_val key = {.mv_data = &number, .mv_size = sizeof(number)};
     MDB_cursor *cursor;
-    MDB_val key, row;
+    MDB_val row;
     int r = store_error(mdb_cursor_open(txn, store->counters, &cursor));
 
     if (r < 0)
         return r;
-    do {
-        r = store_error(mdb_cursor_get(cursor, &key, &row, MDB_NEXT));
+    r = store_error(mdb_cursor_get(cursor, &key, &row, MDB_SET_RANGE));
+    while (r == 0) {
+        memcpy(&number, key.mv_data, sizeof(number));
+        if (number > last)
+            break;
+        r = forget_row(&key, &row, committed);
         if (r == 0)
-            r = forget_row(&key, &row, last);
-    } while (r == 0);
+            r = store_error(mdb_cursor_get(cursor, &key, &row, MDB_NEXT));
+    }
     mdb_cursor_close(cursor);
     return r == -ENOENT ? 0 : r;
+}
+
+int counters_forget_all(struct store *store, MDB_txn *txn)
+{
+    return forget_rows(store, txn, TOTALS_ROW, UINT32_MAX);
+}
+
+int counters_forget(struct store *store, MDB_txn *txn)
+{
+    struct counters_places *places = &store->places;
+    int r = forget_rows(store, txn, TOTALS_ROW, TOTALS_ROW);
+
+    if (r == 0 && places->first_written)
+        r = forget_rows(store, txn, places->first_written, places->last_written);
+    /* Rows that the transaction made are gone. */
+    if (r == 0)
+        *places = (struct counters_places){0};
+    return r;
+}
+
+void counters_settle(struct store *store)
+{
+    store->places.first_written = store->places.last_written = 0;
 }

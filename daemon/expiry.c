@@ -29,8 +29,10 @@ void expiry_note(struct store *store, uint64_t end)
         store->next_expiry = due_of(end);
 }
 
-int64_t expiry_of(int64_t ttl)
+int64_t expiry_of(const struct store *store, int64_t ttl)
 {
+    if (ttl == TTL_DEFAULT)
+        ttl = store->bucket->row.settings.ttl;
     return ttl > 0 ? boottime_now() + ttl * 1000 : 0;
 }
 

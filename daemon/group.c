@@ -67,6 +67,7 @@ int store_group_begin(struct store *store, const struct store_group *group)
         return r;
     store->group = *group;
     store->group_time = boottime_now();
+    store->group_buckets_count = 0;
     store->grouping = true;
     return 0;
 }
@@ -87,14 +88,13 @@ int group_take(struct store *store, uint64_t bytes, bool has_lifetime)
 
 int store_group_end(struct store *store)
 {
-    uint64_t used = store->totals.used;
+    int r = store->failed;
 
-    if (store->failed)
-        return store->failed;
-    if (used > store->limits.max_size && used > store->committed.used)
-        return -EDQUOT;
-    store->grouping = false;
-    return 0;
+    if (r == 0)
+        r = quota_check_group(store);
+    if (r == 0)
+        store->grouping = false;
+    return r;
 }
 
 int store_group_abort(struct store *store)

@@ -19,7 +19,8 @@ int handle_hello(struct request *request)
         .magic = PROTOCOL_MAGIC, .version = PROTOCOL_VERSION, .pid = (uint32_t)getpid()};
     struct store_status status;
     struct hello_request fixed;
-    const void *name;
+    struct store_bucket_name name;
+    const void *text;
     uint8_t *body;
     int r;
 
@@ -32,20 +33,16 @@ int handle_hello(struct request *request)
         return ANSWER_ERROR(request, -EPROTONOSUPPORT,
                             "the client speaks versions %u to %u of the protocol, the daemon %u",
                             fixed.version_min, fixed.version_max, PROTOCOL_VERSION);
-    if (fixed.reserved != 0 || !take_bytes(&request->body, fixed.bucket_length, &name) ||
+    if (fixed.reserved != 0 || !take_bytes(&request->body, fixed.bucket_length, &text) ||
         request->body.left > 0)
         return answer_malformed(request);
-    if (fixed.bucket_length > BUCKET_NAME_MAX)
-        return ANSWER_ERROR(request, -ENAMETOOLONG, "a bucket's name of %u bytes is longer than %d",
-                            fixed.bucket_length, BUCKET_NAME_MAX);
-    r = fixed.bucket_length == 0
-            ? -ENOENT
-            : store_bucket(request->store, name, fixed.bucket_length, &answer.bucket);
-    if (r == -ENOENT)
-        return ANSWER_ERROR(request, r, "there is no bucket '%.*s'", (int)fixed.bucket_length,
-                            (const char *)name);
+    name = (struct store_bucket_name){.text = text, .length = fixed.bucket_length};
+    r = check_bucket_name(request, &name);
+    if (r != 1)
+        return r;
+    r = store_bucket_find(request->store, &name, &answer.bucket);
     if (r < 0)
-        return answer_failure(request, r, 0);
+        return answer_bucket_failure(request, r, &name);
     store_status(request->store, &status);
     memcpy(answer.store, status.id, sizeof(answer.store));
     client->closing = false;

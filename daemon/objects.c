@@ -21,8 +21,7 @@ void row_key_init(struct row_key *row, const struct store_key *key)
     row->val = (MDB_val){.mv_data = row->bytes, .mv_size = sizeof(bucket) + key->length};
 }
 
-/* The cursor of the running transaction. */
-static int open_cursor(struct store *store)
+int row_cursor(struct store *store)
 {
     if (store->cursor)
         return 0;
@@ -33,7 +32,7 @@ static int open_cursor(struct store *store)
 static int find_row_by_cursor(struct store *store, const struct row_key *row, MDB_val *ret_data)
 {
     MDB_val key = row->val;
-    int r = open_cursor(store);
+    int r = row_cursor(store);
 
     return r < 0 ? r : store_error(mdb_cursor_get(store->cursor, &key, ret_data, MDB_SET));
 }
@@ -139,16 +138,6 @@ static struct claim claim_of_put(const struct store *store, const struct slot *s
     return claim;
 }
 
-/* May the total go from the old size to the new one? Both count value bytes only. */
-static int check_quota(const struct store *store, uint64_t old_size, uint64_t new_size)
-{
-    uint64_t rest = store->totals.used - old_size;
-
-    if (store->limits.max_size == STORE_NO_LIMIT || new_size <= old_size || store->grouping)
-        return 0;
-    return rest > store->limits.max_size || new_size > store->limits.max_size - rest ? -EDQUOT : 0;
-}
-
 /* Writes a record whose value is in it already, or in a blob. `existed`: the row was there, and was
  * the last one looked up. */
 static int write_row(struct store *store, struct row_key *row, const struct record *record,
@@ -156,7 +145,7 @@ static int write_row(struct store *store, struct row_key *row, const struct reco
 {
     unsigned here = existed && store->cursor ? MDB_CURRENT : 0;
     MDB_val place = {.mv_size = record_length(record)};
-    int r = open_cursor(store);
+    int r = row_cursor(store);
     uint8_t *value;
 
     if (r == 0)
@@ -190,7 +179,8 @@ int slot_find(struct store *store, const struct store_key *key, uint64_t size, s
     if (r < 0)
         return r;
     slot->existed = find_row_or_none(store, &slot->row, &slot->old);
-    return slot->existed < 0 ? slot->existed : check_quota(store, slot->old.size, size);
+    return slot->existed < 0 ? slot->existed
+                             : quota_check(store, slot->old.size, size, !slot->existed);
 }
 
 int store_note(struct store *store, enum event_kind kind, const struct row_key *row,
@@ -245,7 +235,7 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
 
     if (r < 0)
         return r;
-    record.expires = expiry_of(terms->ttl);
+    record.expires = expiry_of(store, terms->ttl);
     record.owner = terms->owner;
     claim = claim_of_put(store, &slot, &record);
     r = group_take(store, key->length + bytes_of(&record), record.expires || record.owner);
@@ -368,7 +358,7 @@ static int begin_pair(struct store *store, struct pair *pair, const struct store
     pair->existed = find_row_or_none(store, &pair->target, &pair->old);
     if (pair->existed < 0)
         return pair->existed;
-    r = copies ? check_quota(store, pair->old.size, pair->record.size) : 0;
+    r = copies ? quota_check(store, pair->old.size, pair->record.size, !pair->existed) : 0;
     if (r < 0)
         return r;
     keep_record(store, &pair->record);
@@ -460,7 +450,7 @@ static int touch_once(struct store *store, struct row_key *row, int64_t ttl,
         return r;
     keep_record(store, &record);
     old = record;
-    record.expires = expiry_of(ttl);
+    record.expires = expiry_of(store, ttl);
     r = store_begin(store, &(struct claim){.rows = 1,
                                            .ends = ends_rows(&old, &record),
                                            .pages = record_pages(store, &record)});

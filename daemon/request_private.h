@@ -94,6 +94,19 @@ int handle_move(struct request *request);
 int handle_touch(struct request *request);
 int handle_batch(struct request *request);
 
+/* handle_bucket.c */
+int handle_bucket_create(struct request *request);
+int handle_bucket_drop(struct request *request);
+int handle_bucket_list(struct request *request);
+int handle_bucket_info(struct request *request);
+int handle_bucket_set(struct request *request);
+
+/* Whether a bucket can have that name: 1, or 0 if it has been answered. */
+int check_bucket_name(struct request *request, const struct store_bucket_name *name);
+
+/* As answer_failure, for what is done to the bucket itself. */
+int answer_bucket_failure(struct request *request, int error, const struct store_bucket_name *name);
+
 /* handle_status.c */
 int handle_stats(struct request *request);
 int handle_holders(struct request *request);

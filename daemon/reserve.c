@@ -168,6 +168,7 @@ static int reserve_pages_used(struct store *store, uint64_t *ret_pages)
                                  store->refs,
                                  store->buckets,
                                  store->names,
+                                 store->dropped,
                                  store->counters,
                                  store->garbage,
                                  store->ends};

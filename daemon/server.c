@@ -6,6 +6,7 @@
 #include "lifetimes.h"
 #include "listing.h"
 #include "log.h"
+#include "remains.h"
 #include "upload.h"
 
 #include <errno.h>
@@ -310,6 +311,8 @@ static int sleep_time(struct server *server, bool more)
         until = idle_next(server);
     if (lifetimes_next(server) < until)
         until = lifetimes_next(server);
+    if (remains_next(server) < until)
+        until = remains_next(server);
     if (until == UINT64_MAX)
         return -1;
     now = server_now();
@@ -345,6 +348,7 @@ static int server_turn(struct server *server, bool more)
     watches_continue(server);
     flush_replied(server);
     lifetimes_end(server);
+    remains_clear(server);
     flush_replied(server);
     direct_collect(server);
     close_overdue(server);

@@ -47,6 +47,7 @@ struct server {
     struct locks locks;
     struct rings rings;
 
+    uint64_t remains_again; /* when to try again after a failure (remains.h); 0: now */
     struct direct direct;
     bool large_allowed; /* a request that moves much may be handled now */
     bool large_done;    /* it was */

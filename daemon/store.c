@@ -13,6 +13,9 @@
 #define ENV_FLAGS (MDB_WRITEMAP | MDB_NOSYNC | MDB_NOTLS | MDB_NOMEMINIT)
 #define DATABASES_MAX 16
 
+/* With more buckets a store is not started afresh: it would take too long. */
+#define RENEW_BUCKETS_MAX 1024
+
 /* Changes in one transaction; LMDB's own limit is on the pages they touch. */
 #define CHANGES_MAX 4096
 
@@ -75,8 +78,8 @@ static int store_forget(struct store *store, int error)
     store->cursor = NULL;
     store->changes = 0;
     store->totals = store->committed;
-    store->bucket.id = 0;
-    store->bucket.changed = false;
+    open_buckets_forget(store);
+    store->buckets_moving = false;
     if (store->next_committed < store->next_expiry)
         store->next_expiry = store->next_committed;
     uploads_forget(store, error);
@@ -141,22 +144,9 @@ int store_begin(struct store *store, const struct claim *claim)
     return r;
 }
 
-static int store_write_bucket(struct store *store)
-{
-    int r;
-
-    if (!store->bucket.changed)
-        return 0;
-    store->counted = true;
-    r = counters_write_bucket(store, store->bucket.id, &store->bucket.counters);
-    if (r == 0)
-        store->bucket.changed = false;
-    return r;
-}
-
 static int store_write_counters(struct store *store)
 {
-    int r = store_write_bucket(store);
+    int r = open_buckets_write(store);
 
     store->counted = true;
     return r < 0 ? r : counters_write_totals(store);
@@ -187,6 +177,9 @@ int store_commit(struct store *store)
     store->changes = 0;
     store->counted = false;
     store->committed = store->totals;
+    store->buckets_moved |= store->buckets_moving;
+    store->buckets_moving = false;
+    counters_settle(store);
     store->next_committed = store->next_expiry;
     store->commits++;
     uploads_settle(store);
@@ -194,67 +187,7 @@ int store_commit(struct store *store)
     return 0;
 }
 
-/* ---- counters and buckets ---- */
-
-int store_open_bucket(struct store *store, uint32_t id)
-{
-    MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
-    struct bucket_counters counters;
-    MDB_val row;
-    MDB_txn *txn;
-    int r;
-
-    if (store->bucket.id == id && id != 0)
-        return 0;
-    r = store_reader(store, &txn);
-    if (r < 0)
-        return r;
-    r = store_error(mdb_get(txn, store->buckets, &key, &row));
-    if (r < 0)
-        return r == -ENOENT ? -ENXIO : r;
-    if (row.mv_size != sizeof(struct bucket))
-        return -EUCLEAN;
-    r = counters_read_bucket(store, txn, id, &counters);
-    if (r < 0)
-        return r;
-    r = store_write_bucket(store);
-    if (r < 0)
-        return store_drop(store, r);
-    store->bucket = (struct open_bucket){.id = id, .counters = counters};
-    return 0;
-}
-
-int store_bucket(struct store *store, const char *name, size_t length, uint32_t *ret_id)
-{
-    MDB_val key = {.mv_data = (void *)(uintptr_t)name, .mv_size = length};
-    MDB_val row;
-    MDB_txn *txn;
-    int r = store_reader(store, &txn);
-
-    if (r < 0)
-        return r;
-    r = store_error(mdb_get(txn, store->names, &key, &row));
-    if (r < 0)
-        return r;
-    if (row.mv_size != sizeof(*ret_id))
-        return -EUCLEAN;
-    memcpy(ret_id, row.mv_data, sizeof(*ret_id));
-    return 0;
-}
-
-int store_check_bucket(struct store *store, uint32_t id)
-{
-    return store_open_bucket(store, id);
-}
-
-void store_count(struct store *store, int64_t bytes, int64_t objects)
-{
-    store->bucket.counters.used += (uint64_t)bytes;
-    store->bucket.counters.objects += (uint64_t)objects;
-    store->bucket.changed = true;
-    store->totals.used += (uint64_t)bytes;
-    store->totals.objects += (uint64_t)objects;
-}
+/* ---- counters ---- */
 
 void store_stamp(struct store *store, struct record *record)
 {
@@ -324,6 +257,7 @@ static int store_open_databases(struct store *store, bool fresh)
         {"refs", MDB_INTEGERKEY, &store->refs},
         {"buckets", MDB_INTEGERKEY, &store->buckets},
         {"names", 0, &store->names},
+        {"dropped", MDB_INTEGERKEY, &store->dropped},
         {"counters", MDB_INTEGERKEY, &store->counters},
         {"garbage", 0, &store->garbage},
         {"ends", 0, &store->ends},
@@ -346,19 +280,13 @@ int store_dirty(struct store *store)
     return store_error(mdb_put(store->change, store->objects, &row.val, &head, 0));
 }
 
-/* Fills a fresh environment: the head, the counters, and the default bucket. */
-static int store_make(struct store *store)
+/* Fills a fresh environment: the head, the counters, and the buckets. */
+static int store_make(struct store *store, const struct kept_buckets *kept)
 {
-    uint32_t id = DEFAULT_BUCKET;
-    struct bucket bucket = {.name_length = 7, .name = "default"};
-    MDB_val id_val = {.mv_data = &id, .mv_size = sizeof(id)};
-    MDB_val name_val = {.mv_data = bucket.name, .mv_size = bucket.name_length};
-    MDB_val row_val = {.mv_data = &bucket, .mv_size = sizeof(bucket)};
     int r;
 
-    /* A store that starts afresh goes on counting: versions and blob ids never come again. */
+    /* A store that starts afresh goes on counting: versions and ids never come again. */
     store->head.format = STORE_FORMAT;
-    store->totals.buckets = 1;
     store->totals.spare_bytes = 0;
     if (store->totals.version == 0 &&
         getrandom(store->head.id, STORE_ID_BYTES, 0) != STORE_ID_BYTES)
@@ -367,12 +295,8 @@ static int store_make(struct store *store)
     if (r == 0)
         r = counters_make(store);
     if (r == 0)
-        r = counters_write_totals(store);
-    if (r == 0)
-        r = store_error(mdb_put(store->change, store->buckets, &id_val, &row_val, 0));
-    if (r == 0)
-        r = store_error(mdb_put(store->change, store->names, &name_val, &id_val, 0));
-    return r;
+        r = buckets_make(store, kept);
+    return r < 0 ? r : counters_write_totals(store);
 }
 
 static int store_load(struct store *store)
@@ -390,12 +314,12 @@ static int store_load(struct store *store)
     memcpy(&store->head, head.mv_data, sizeof(store->head));
     if (store->head.format != STORE_FORMAT)
         return -EUCLEAN;
-    r = counters_forget(store, store->change);
+    r = counters_forget_all(store, store->change);
     return r < 0 ? r : counters_read_totals(store, store->change);
 }
 
 /* Opens the databases, reads what is there or makes it, all in one transaction. */
-static int store_begin_use(struct store *store)
+static int store_begin_use(struct store *store, const struct kept_buckets *kept)
 {
     MDB_stat stat;
     bool fresh;
@@ -407,7 +331,7 @@ static int store_begin_use(struct store *store)
     fresh = stat.ms_entries == 0;
     r = store_open_databases(store, fresh);
     if (r == 0)
-        r = fresh ? store_make(store) : store_load(store);
+        r = fresh ? store_make(store, kept) : store_load(store);
     if (r < 0)
         mdb_txn_abort(store->change);
     else
@@ -425,14 +349,14 @@ static int store_begin_use(struct store *store)
 }
 
 /* Opens the environment in a folder and begins to use it. */
-static int store_start(struct store *store, const char *folder)
+static int store_start(struct store *store, const char *folder, const struct kept_buckets *kept)
 {
     int r = store_error(mdb_env_create(&store->env));
 
     if (r < 0)
         return r;
     r = reserve_open(store, folder, ENV_FLAGS, DATABASES_MAX);
-    return r < 0 ? r : store_begin_use(store);
+    return r < 0 ? r : store_begin_use(store, kept);
 }
 
 static void store_stop(struct store *store)
@@ -462,7 +386,7 @@ int store_open(const char *folder, const struct store_limits *limits, struct sto
     store->defers_from = UINT64_MAX;
     TAILQ_INIT(&store->uploads);
     store->folder = strdup(folder);
-    r = store->folder ? store_start(store, folder) : -ENOMEM;
+    r = store->folder ? store_start(store, folder, &(struct kept_buckets){0}) : -ENOMEM;
     if (r < 0) {
         store_close(store);
         return r;
@@ -512,7 +436,7 @@ static void store_remove_new(const struct store *store)
 
 /* Makes the new environment beside the old one and then puts it in its place, so that there is one
  * at every moment. */
-static int store_start_afresh(struct store *store)
+static int store_start_afresh(struct store *store, const struct kept_buckets *kept)
 {
     char path[PATH_MAX];
     int r = store_path(store, "new", path);
@@ -522,7 +446,7 @@ static int store_start_afresh(struct store *store)
     store_remove_new(store); /* that a crash may have left */
     if (mkdir(path, 0700) < 0)
         return -errno;
-    r = store_start(store, path);
+    r = store_start(store, path, kept);
     if (r == 0)
         r = store_move_file(store, "lock.mdb", "new/lock.mdb");
     if (r == 0)
@@ -533,18 +457,23 @@ static int store_start_afresh(struct store *store)
 
 int store_renew(struct store *store)
 {
+    struct kept_buckets kept;
     int r;
 
     if (store->changes > 0 || store->scans > 0 || store->totals.objects > 0 ||
-        store->totals.garbage > 0 || !reserve_is_worn(store))
+        store->totals.dropped > 0 || store->totals.garbage > 0 ||
+        store->totals.buckets > RENEW_BUCKETS_MAX || !reserve_is_worn(store))
         return 0;
+    r = buckets_keep(store, &kept);
+    if (r < 0)
+        return r == -ENOMEM ? 0 : -ENOTRECOVERABLE;
     store_stop(store);
-    store->bucket.id = 0;
-    store->bucket.changed = false;
-    r = store_start_afresh(store);
+    open_buckets_forget(store);
+    r = store_start_afresh(store, &kept);
+    free(kept.buckets);
     if (r == 0)
         return 1;
     /* There was no room for it; the old one is still in place. */
     store_stop(store);
-    return store_start(store, store->folder) < 0 ? -ENOTRECOVERABLE : 0;
+    return store_start(store, store->folder, &(struct kept_buckets){0}) < 0 ? -ENOTRECOVERABLE : 0;
 }

@@ -10,6 +10,7 @@
 #ifndef MEMSTORED_STORE_H
 #define MEMSTORED_STORE_H
 
+#include "protocol.h"
 #include "record.h"
 
 #include <stdbool.h>
@@ -60,8 +61,68 @@ void store_close(struct store *store);
 const struct store_limits *store_limits(const struct store *store);
 void store_status(struct store *store, struct store_status *ret_status);
 
+/* What the last -EDQUOT was about. */
+struct store_refusal {
+    const char *what; /* "size", "objects" */
+    uint64_t limit;
+    char bucket[BUCKET_NAME_MAX + 1]; /* whose limit it is; "": the store's */
+};
+const struct store_refusal *store_refusal(const struct store *store);
+
+/*
+ * Buckets, by name, which may be any bytes: no other than an allowed one is ever found. Changes
+ * answer -EAGAIN, -EBUSY and -ENOSPC as those of objects do.
+ */
+struct store_bucket_name {
+    const char *text;
+    size_t length;
+};
+
+struct store_bucket {
+    uint32_t id;
+    struct bucket_settings settings;
+    uint64_t used;
+    uint64_t objects;
+    size_t name_length;
+    char name[BUCKET_NAME_MAX];
+};
+
 /* -ENOENT: there is no bucket of that name. */
-int store_bucket(struct store *store, const char *name, size_t length, uint32_t *ret_id);
+int store_bucket_find(struct store *store, const struct store_bucket_name *name, uint32_t *ret_id);
+
+/* What there is to know of it. -ENOENT. */
+int store_bucket_info(struct store *store, const struct store_bucket_name *name,
+                      struct store_bucket *ret_bucket);
+
+/* The first one whose name is greater, byte by byte. -ENOENT: that was the last. */
+int store_bucket_next(struct store *store, const struct store_bucket_name *after,
+                      struct store_bucket *ret_bucket);
+
+/* Makes one; its name is an allowed one. -EEXIST; -EUSERS: there are as many as there can be. */
+int store_bucket_create(struct store *store, const struct store_bucket_name *name,
+                        const struct bucket_settings *settings);
+
+/* Sets some of the settings (BUCKET_SET_). -ENOENT. */
+int store_bucket_set(struct store *store, const struct store_bucket_name *name, unsigned which,
+                     const struct bucket_settings *settings);
+
+/*
+ * Removes one: from the same moment on it is gone for everybody, its quota is free, and so is its
+ * name. What is left is to remove the rows of its objects (store_clear_dropped).
+ * -ENOENT; -EPERM: the default bucket stays.
+ */
+int store_bucket_drop(struct store *store, const struct store_bucket_name *name);
+
+/* Removes rows of dropped buckets, a bounded number in one call. Returns how many, 0 if none are
+ * left; errors as for a change. */
+int store_clear_dropped(struct store *store);
+bool store_has_dropped(const struct store *store);
+
+/* The lifetime of objects that are put into it without one, milliseconds; 0: none. */
+int64_t store_bucket_ttl(struct store *store, uint32_t id);
+
+/* Whether a commit since the last call dropped buckets or set some. */
+bool store_buckets_moved(struct store *store);
 
 /* -ENXIO: there is no such bucket. */
 int store_check_bucket(struct store *store, uint32_t id);

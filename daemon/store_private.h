@@ -1,7 +1,6 @@
-/* What the files of the store share: store.c (environment, transactions, buckets), counters.c,
- * reserve.c (memory), objects.c (calls on objects), ends.c, expiry.c, owners of
- * objects (owners.c), blob.c, group.c, garbage.c, spares.c,
- * scan.c.
+/* What the files of the store share: store.c (environment, transactions), counters.c, buckets.c,
+ * open_bucket.c, quota.c, dropped.c, reserve.c (memory), objects.c (calls on objects), ends.c,
+ * expiry.c, owners of objects (owners.c), blob.c, group.c, garbage.c, spares.c, scan.c.
  * No other file includes lmdb.h. */
 #ifndef MEMSTORED_STORE_PRIVATE_H
 #define MEMSTORED_STORE_PRIVATE_H
@@ -9,6 +8,7 @@
 #include "events.h"
 #include "store.h"
 
+#include "bucket.h"
 #include "protocol.h"
 
 #include <assert.h>
@@ -26,6 +26,11 @@ struct totals {
     uint64_t garbage; /* blobs without an object that wait to be freed, and their bytes */
     uint64_t garbage_bytes;
     uint64_t spare_bytes; /* of blobs that are kept for the next values (spares.c) */
+    uint64_t dropped;     /* buckets of which rows are left (dropped.c) */
+    uint32_t last_bucket; /* the last id given away */
+    uint32_t places;      /* of buckets' counters: how many there are, */
+    uint32_t free_place;  /* and the first one that is free; 0: none is */
+    uint32_t reserved;
 };
 
 /* And what it counts for each bucket. */
@@ -34,27 +39,30 @@ struct bucket_counters {
     uint64_t objects;
 };
 
-/* Where counters stand in the map, as far as it is known (counters.c). */
+/* Where counters stand in the map, as far as it is known (counters.c), and which rows the running
+ * transaction has written. */
 struct counters_places {
     void *totals;
     void *buckets;
     uint32_t buckets_row;
+    uint32_t first_written; /* of buckets; 0: none */
+    uint32_t last_written;
 };
 
-/* A row of the buckets table, by id. */
-struct bucket {
-    uint32_t name_length;
-    char name[BUCKET_NAME_MAX];
-};
-static_assert(sizeof(struct bucket) == 68, "bucket");
-
-#define DEFAULT_BUCKET 1
-
-/* The bucket that the running transaction works on; one at a time is kept. */
+/* A bucket as it was read, with the changes of the running transaction to its counters. */
 struct open_bucket {
     uint32_t id; /* 0: none */
-    bool changed;
+    struct bucket row;
     struct bucket_counters counters;
+};
+
+/* So many are kept, each where its id leads. */
+#define OPEN_BUCKETS 64
+
+/* What a bucket had before the running group. */
+struct group_bucket {
+    uint32_t id;
+    struct bucket_counters before;
 };
 
 /* What a change writes at most, for the memory that it may need. */
@@ -115,6 +123,7 @@ struct store {
     MDB_dbi refs;     /* blob id -> how many objects have it, where that is more than one */
     MDB_dbi buckets;  /* bucket id -> struct bucket */
     MDB_dbi names;    /* name of a bucket -> bucket id */
+    MDB_dbi dropped;  /* id of a dropped bucket that has rows -> nothing */
     MDB_dbi counters; /* counters.c */
     MDB_dbi garbage;  /* transaction, blob id -> size of the blob (garbage.c) */
     MDB_dbi ends;     /* end, key of a row of the objects -> nothing (ends.c) */
@@ -139,7 +148,14 @@ struct store {
     struct store_head head;
     struct totals totals;    /* with the changes of the running transaction */
     struct totals committed; /* without */
-    struct open_bucket bucket;
+    struct open_bucket open[OPEN_BUCKETS];
+    uint64_t open_changed;      /* a bit for each whose counters are to be written */
+    struct open_bucket *bucket; /* the one at hand */
+    struct group_bucket group_buckets[BATCH_COUNT_MAX]; /* that the running group changes */
+    size_t group_buckets_count;
+    struct store_refusal refusal;
+    bool buckets_moving; /* the running transaction drops or sets some */
+    bool buckets_moved;  /* a committed one did */
     struct counters_places places;
     struct events events;
     struct upload_queue uploads; /* under way, the newest last; their blobs' rows are there */
@@ -186,11 +202,50 @@ int store_begin(struct store *store, const struct claim *claim);
 /* A change failed in the middle: drops the running transaction. Returns `error`. */
 int store_drop(struct store *store, int error);
 
-/* Makes the bucket the open one. -ENXIO: no such bucket. */
+/* open_bucket.c */
+
+/* Makes the bucket the one at hand. -ENXIO: no such bucket. */
 int store_open_bucket(struct store *store, uint32_t id);
 
-/* Adds to the counters of the open bucket and of the store. */
+/* Adds to the counters of the bucket at hand and of the store. */
 void store_count(struct store *store, int64_t bytes, int64_t objects);
+
+/* Writes the counters of those that were changed, as part of the running transaction. */
+int open_buckets_write(struct store *store);
+
+/* Forgets what is known of one, or of all. */
+void open_bucket_forget(struct store *store, uint32_t id);
+void open_buckets_forget(struct store *store);
+
+/* buckets.c */
+
+/* Takes the rows of all buckets, for a store that starts afresh; end with free. */
+struct kept_bucket;
+struct kept_buckets {
+    struct kept_bucket *buckets;
+    size_t count;
+};
+int buckets_keep(struct store *store, struct kept_buckets *ret_kept);
+
+/* Makes those that were kept in a fresh store, or the default bucket. */
+int buckets_make(struct store *store, const struct kept_buckets *kept);
+
+/* dropped.c */
+
+/* Notes that the rows of a bucket's objects are to be removed. */
+int dropped_add(struct store *store, uint32_t id);
+
+/* quota.c */
+
+/* May the bucket at hand have a value of the new size for one of the old size, or (adds) one object
+ * more? -EDQUOT: not that, or not the store. A group is asked at its end. */
+int quota_check(struct store *store, uint64_t old_size, uint64_t new_size, bool adds);
+
+/* The running group is about to change the bucket at hand. */
+void quota_note(struct store *store);
+
+/* At the end of a group. -EDQUOT: something is over its limit, and more than before. */
+int quota_check_group(struct store *store);
 
 /* Gives away the next version and time of change. */
 void store_stamp(struct store *store, struct record *record);
@@ -207,16 +262,25 @@ int store_dirty(struct store *store);
 int counters_make(struct store *store);
 
 int counters_read_totals(struct store *store, MDB_txn *txn);
-int counters_read_bucket(struct store *store, MDB_txn *txn, uint32_t bucket,
+int counters_read_bucket(struct store *store, MDB_txn *txn, uint32_t place,
                          struct bucket_counters *ret_counters);
 
 /* Writes them, as part of the running transaction. */
 int counters_write_totals(struct store *store);
-int counters_write_bucket(struct store *store, uint32_t bucket,
+int counters_write_bucket(struct store *store, uint32_t place,
                           const struct bucket_counters *counters);
 
-/* Takes back what transactions wrote that were not committed. */
+/* A place for the counters of one bucket more, which are 0 then; and of one less. */
+int counters_take_place(struct store *store, uint32_t *ret_place);
+int counters_give_place(struct store *store, uint32_t place);
+
+/* Takes back what the running transaction wrote, which is dropped; or what any did that was not
+ * committed. */
 int counters_forget(struct store *store, MDB_txn *txn);
+int counters_forget_all(struct store *store, MDB_txn *txn);
+
+/* The running transaction was committed. */
+void counters_settle(struct store *store);
 
 /* Pages that so many bytes take at most when they stand alone. */
 uint64_t store_pages_for(const struct store *store, uint64_t size);
@@ -225,6 +289,9 @@ uint64_t store_pages_for(const struct store *store, uint64_t size);
 
 /* The same for a record, its blob aside. */
 uint64_t record_pages(const struct store *store, const struct record *record);
+
+/* Has the cursor of the running transaction. */
+int row_cursor(struct store *store);
 
 /* Finds an object's row, be its lifetime over or not. -ENOENT. */
 int row_find(struct store *store, struct row_key *row, struct record *ret_record);
@@ -254,8 +321,9 @@ int slot_fill(struct store *store, struct slot *slot, struct record *record);
 
 /* expiry.c */
 
-/* When an object ends that is put now with that lifetime (store_terms); 0: never. */
-int64_t expiry_of(int64_t ttl);
+/* When an object ends that is put now, into the bucket at hand, with that lifetime (store_terms);
+ * 0: never. */
+int64_t expiry_of(const struct store *store, int64_t ttl);
 
 /* Its place in the index of ends. */
 uint64_t end_of_time(int64_t expires);

@@ -509,16 +509,13 @@ const char *harness_log(const struct harness_daemon *daemon)
 
 /* ---- clients ---- */
 
-struct memstore *harness_open(const struct harness_daemon *daemon)
-{
-    return harness_open_reads(daemon, MEMSTORE_READS_AUTO);
-}
-
-struct memstore *harness_open_reads(const struct harness_daemon *daemon, enum memstore_reads reads)
+static struct memstore *open_store(const struct harness_daemon *daemon, const char *bucket,
+                                   enum memstore_reads reads)
 {
     struct memstore_options options = {
         .size = sizeof(options),
         .socket = daemon->socket,
+        .bucket = bucket,
         .timeout_ms = (int)(harness_seconds(30) * 1000),
         .reads = reads,
         .calls = reads == MEMSTORE_READS_SOCKET ? MEMSTORE_CALLS_SOCKET : MEMSTORE_CALLS_AUTO};
@@ -527,6 +524,21 @@ struct memstore *harness_open_reads(const struct harness_daemon *daemon, enum me
 
     ck_assert_msg(r == 0, "open: %s", memstore_message());
     return store;
+}
+
+struct memstore *harness_open(const struct harness_daemon *daemon)
+{
+    return open_store(daemon, NULL, MEMSTORE_READS_AUTO);
+}
+
+struct memstore *harness_open_reads(const struct harness_daemon *daemon, enum memstore_reads reads)
+{
+    return open_store(daemon, NULL, reads);
+}
+
+struct memstore *harness_open_bucket(const struct harness_daemon *daemon, const char *bucket)
+{
+    return open_store(daemon, bucket, MEMSTORE_READS_AUTO);
 }
 
 bool harness_calls_by_socket(void)

@@ -75,6 +75,8 @@ void harness_kill(struct harness_daemon *daemon);
  * all over the socket. */
 struct memstore *harness_open(const struct harness_daemon *daemon);
 struct memstore *harness_open_reads(const struct harness_daemon *daemon, enum memstore_reads reads);
+/* As harness_open, on that bucket, which is there. */
+struct memstore *harness_open_bucket(const struct harness_daemon *daemon, const char *bucket);
 
 /* Whether $MEMSTORE_CALLS keeps the handles of this run from making rings. */
 bool harness_calls_by_socket(void);

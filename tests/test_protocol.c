@@ -418,7 +418,7 @@ END_TEST
 static void expect_no_bucket(int fd, uint16_t operation, struct body body, uint32_t id)
 {
     memcpy(body.bytes, &id, sizeof(id)); /* it comes first in every request */
-    raw_call(fd, operation, &body, -ENOENT);
+    raw_call(fd, operation, &body, -ENXIO);
     ck_assert_ptr_nonnull(memmem(raw_answer.body, raw_answer.length, "bucket", 6));
 }
 

@@ -408,9 +408,10 @@ START_TEST(unknown_bucket)
     ck_assert_int_eq(store_scan_open(store, &nowhere, NULL, &scan), -ENXIO);
     nowhere.bucket = 0;
     ck_assert_int_eq(store_get(store, &nowhere, &record, NULL), -ENXIO);
-    ck_assert_int_eq(store_bucket(store, "default", 7, &id), 0);
+    ck_assert_int_eq(store_bucket_find(store, &(struct store_bucket_name){"default", 7}, &id), 0);
     ck_assert_uint_eq(id, 1);
-    ck_assert_int_eq(store_bucket(store, "other", 5, &id), -ENOENT);
+    ck_assert_int_eq(store_bucket_find(store, &(struct store_bucket_name){"other", 5}, &id),
+                     -ENOENT);
 }
 END_TEST
 

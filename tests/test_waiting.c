@@ -148,7 +148,7 @@ START_TEST(wait_for_a_key_too_long_or_in_no_bucket_is_refused)
     body = body_wait(key, WAIT_GONE, 0);
     raw_call(fd, OPERATION_WAIT, &body, 0);
     body.bytes[0] ^= 0xff;
-    raw_call(fd, OPERATION_WAIT, &body, -ENOENT);
+    raw_call(fd, OPERATION_WAIT, &body, -ENXIO);
     ck_assert_uint_gt(raw_answer.length, 0);
     ck_assert_uint_eq(harness_stats(raw_witness).waiting, 0);
     raw_done(fd);
@@ -350,7 +350,7 @@ START_TEST(malformed_watches_are_refused)
     raw_call(fd, OPERATION_WATCH, &body, -ENAMETOOLONG);
     body = body_watch("", 0);
     body.bytes[0] ^= 0xff;
-    raw_call(fd, OPERATION_WATCH, &body, -ENOENT);
+    raw_call(fd, OPERATION_WATCH, &body, -ENXIO);
     ck_assert_uint_gt(raw_answer.length, 0);
     ck_assert_uint_eq(harness_stats(raw_witness).watching, 0);
     raw_done(fd);
@@ -465,7 +465,7 @@ START_TEST(malformed_locks_are_refused)
     raw_call(fd, OPERATION_LOCK, &body, -ENAMETOOLONG);
     body = body_lock("name", LOCK_NAMED, 0);
     body.bytes[0] ^= 0xff;
-    raw_call(fd, OPERATION_LOCK, &body, -ENOENT);
+    raw_call(fd, OPERATION_LOCK, &body, -ENXIO);
     ck_assert_uint_eq(harness_stats(raw_witness).locks, 0);
     raw_call(fd, OPERATION_UNLOCK, NULL, -ENOLCK);
     raw_done(fd);

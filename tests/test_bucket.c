@@ -1,0 +1,455 @@
+/* Buckets through the library against a real daemon: names, settings, limits, counters, drops. */
+#include "tests/harness.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB ((size_t)1 << 20)
+
+typedef struct memstore_bucket_options options;
+
+static struct harness_daemon *server;
+static struct memstore *store; /* on "default" */
+
+static void setup(void)
+{
+    harness_setup();
+    server = harness_start("--max-size", "none", "--max-memory", "512M");
+    store = harness_open(server);
+}
+
+static void teardown(void)
+{
+    memstore_close(store);
+    harness_teardown();
+}
+
+static void create(const char *name)
+{
+    ck_assert_msg(memstore_bucket_create(store, name, NULL) == 0, "%s", memstore_message());
+}
+
+static int create_with(const char *name, options wanted)
+{
+    wanted.size = sizeof(wanted);
+    return memstore_bucket_create(store, name, &wanted);
+}
+
+static int set(const char *name, options wanted)
+{
+    wanted.size = sizeof(wanted);
+    return memstore_bucket_set(store, name, &wanted);
+}
+
+static void drop(const char *name)
+{
+    ck_assert_msg(memstore_bucket_drop(store, name) == 0, "%s", memstore_message());
+}
+
+static struct memstore_bucket_info info(const char *name)
+{
+    struct memstore_bucket_info ret;
+
+    ck_assert_msg(memstore_bucket_info(store, name, &ret, sizeof(ret)) == 0, "%s",
+                  memstore_message());
+    return ret;
+}
+
+static void expect_counters(const char *name, uint64_t used, uint64_t objects)
+{
+    struct memstore_bucket_info now = info(name);
+
+    ck_assert_uint_eq(now.used, used);
+    ck_assert_uint_eq(now.objects, objects);
+}
+
+static void expect_totals(uint64_t used, uint64_t objects)
+{
+    struct memstore_stats now = harness_stats(store);
+
+    ck_assert_uint_eq(now.used, used);
+    ck_assert_uint_eq(now.objects, objects);
+}
+
+static int put(struct memstore *bucket, const char *key, size_t size)
+{
+    static char bytes[2 * MIB];
+
+    return memstore_put(bucket, key, strlen(key), bytes, size, NULL, NULL);
+}
+
+static int get(struct memstore *bucket, const char *key)
+{
+    struct memstore_object *object = NULL;
+    int r = memstore_get(bucket, key, strlen(key), 0, MEMSTORE_TO_END, &object);
+
+    memstore_object_free(object);
+    return r;
+}
+
+/* ---- names ---- */
+
+START_TEST(a_bucket_has_keys_of_its_own)
+{
+    struct memstore *a, *b;
+
+    create("a");
+    create("b");
+    a = harness_open_bucket(server, "a");
+    b = harness_open_bucket(server, "b");
+    harness_put(store, "key", "default's");
+    harness_put(a, "key", "a's");
+    harness_put(b, "key", "b's");
+    harness_expect(store, "key", "default's");
+    harness_expect(a, "key", "a's");
+    harness_expect(b, "key", "b's");
+    ck_assert_int_eq(memstore_delete(a, "key", 3), 0);
+    ck_assert_int_eq(memstore_exists(a, "key", 3), 0);
+    harness_expect(b, "key", "b's");
+    expect_counters("a", 0, 0);
+    expect_counters("b", 3, 1);
+    expect_counters("default", 9, 1);
+    expect_totals(12, 2);
+    memstore_close(a);
+    memstore_close(b);
+}
+END_TEST
+
+START_TEST(names_that_are_not_allowed)
+{
+    static const char *const wrong[] = {"", "a b", "a/b", "\xc3\xa9", "a\n", "a*", "'", ":", "a%"};
+    static const char *const right[] = {"a", "Z", "0", ".", "..", "-", "_", "-a.B_9"};
+    char name[MEMSTORE_BUCKET_NAME_MAX + 2] = "";
+    struct memstore_bucket_info now;
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct memstore_options opens = {
+            .size = sizeof(opens), .socket = server->socket, .bucket = wrong[i]};
+        struct memstore *other = NULL;
+
+        ck_assert_int_eq(memstore_bucket_create(store, wrong[i], NULL), -EINVAL);
+        ck_assert_int_eq(memstore_bucket_drop(store, wrong[i]), -EINVAL);
+        ck_assert_int_eq(set(wrong[i], (options){.has_ttl = 1}), -EINVAL);
+        ck_assert_int_eq(memstore_bucket_info(store, wrong[i], &now, sizeof(now)), -EINVAL);
+        ck_assert_int_eq(memstore_open(&opens, &other), -EINVAL);
+    }
+    ck_assert_int_eq(memstore_bucket_create(store, NULL, NULL), -EINVAL);
+    memset(name, 'n', MEMSTORE_BUCKET_NAME_MAX + 1);
+    ck_assert_int_eq(memstore_bucket_create(store, name, NULL), -ENAMETOOLONG);
+    name[MEMSTORE_BUCKET_NAME_MAX] = '\0';
+    create(name);
+    ck_assert_str_eq(info(name).name, name);
+    for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
+        create(right[i]);
+    ck_assert_uint_eq(harness_stats(store).buckets, 10);
+}
+END_TEST
+
+START_TEST(missing_ones_and_those_that_are_there)
+{
+    struct memstore_bucket_info now;
+
+    ck_assert_int_eq(memstore_bucket_drop(store, "a"), -ENOENT);
+    ck_assert_ptr_nonnull(strstr(memstore_message(), "'a'"));
+    ck_assert_int_eq(set("a", (options){.has_ttl = 1}), -ENOENT);
+    ck_assert_int_eq(memstore_bucket_info(store, "a", &now, sizeof(now)), -ENOENT);
+    create("a");
+    ck_assert_int_eq(memstore_bucket_create(store, "a", NULL), -EEXIST);
+    ck_assert_int_eq(create_with("a", (options){.exist_ok = 1, .has_max_size = 1, .max_size = 7}),
+                     0);
+    ck_assert_uint_eq(info("a").max_size, UINT64_MAX);
+    ck_assert_int_eq(memstore_bucket_create(store, "default", NULL), -EEXIST);
+    ck_assert_int_eq(memstore_bucket_drop(store, "default"), -EPERM);
+    drop("a");
+    ck_assert_int_eq(memstore_bucket_drop(store, "a"), -ENOENT);
+    ck_assert_uint_eq(harness_stats(store).buckets, 1);
+}
+END_TEST
+
+START_TEST(listed_by_name)
+{
+    static const char *const names[] = {"-", ".", "0", "A", "_", "a", "aa", "ab", "b", "default"};
+    const size_t count = sizeof(names) / sizeof(names[0]);
+    struct memstore_bucket_info *buckets;
+    size_t found;
+
+    for (size_t i = count - 1; i-- > 0;)
+        create(names[i]);
+    ck_assert_int_eq(memstore_bucket_list(store, &buckets, &found, sizeof(*buckets)), 0);
+    ck_assert_uint_eq(found, count);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_str_eq(buckets[i].name, names[i]);
+    free(buckets);
+    ck_assert_int_eq(memstore_bucket_list(store, &buckets, &found, 0), -EINVAL);
+}
+END_TEST
+
+/* ---- settings ---- */
+
+START_TEST(settings_are_told_and_changed)
+{
+    struct memstore_bucket_info now;
+
+    ck_assert_int_eq(create_with("a", (options){.has_max_size = 1,
+                                                .max_size = 100,
+                                                .has_max_objects = 1,
+                                                .max_objects = 5,
+                                                .has_policy = 1,
+                                                .policy = MEMSTORE_POLICY_LRU,
+                                                .has_ttl = 1,
+                                                .ttl_ms = 5000}),
+                     0);
+    now = info("a");
+    ck_assert_str_eq(now.name, "a");
+    ck_assert_uint_eq(now.max_size, 100);
+    ck_assert_uint_eq(now.max_objects, 5);
+    ck_assert_int_eq(now.policy, MEMSTORE_POLICY_LRU);
+    ck_assert_int_eq(now.ttl_ms, 5000);
+    ck_assert_int_eq(set("a", (options){.has_max_objects = 1, .max_objects = UINT64_MAX}), 0);
+    ck_assert_int_eq(set("a", (options){.has_policy = 1}), 0);
+    now = info("a");
+    ck_assert_uint_eq(now.max_size, 100);
+    ck_assert_uint_eq(now.max_objects, UINT64_MAX);
+    ck_assert_int_eq(now.policy, MEMSTORE_POLICY_REFUSE);
+    ck_assert_int_eq(now.ttl_ms, 5000);
+    ck_assert_int_eq(set("a", (options){.has_ttl = 1}), 0);
+    ck_assert_int_eq(info("a").ttl_ms, 0);
+}
+END_TEST
+
+START_TEST(settings_that_are_none)
+{
+    options unsized_options = {.has_ttl = 1};
+
+    ck_assert_int_eq(create_with("a", (options){.has_ttl = 1, .ttl_ms = -1}), -EINVAL);
+    ck_assert_int_eq(create_with("a", (options){.has_ttl = 1, .ttl_ms = MEMSTORE_TTL_MAX + 1}),
+                     -EINVAL);
+    ck_assert_int_eq(create_with("a", (options){.has_policy = 1, .policy = 2}), -EINVAL);
+    ck_assert_int_eq(memstore_bucket_create(store, "a", &unsized_options), -EINVAL);
+    ck_assert_int_eq(set("default", (options){0}), -EINVAL);
+    ck_assert_int_eq(memstore_bucket_set(store, "default", NULL), -EINVAL);
+    ck_assert_int_eq(set("default", (options){.has_ttl = 1, .exist_ok = 1}), -EINVAL);
+    ck_assert_uint_eq(harness_stats(store).buckets, 1);
+}
+END_TEST
+
+START_TEST(the_default_bucket_can_be_set)
+{
+    ck_assert_int_eq(set("default", (options){.has_max_size = 1, .max_size = 10}), 0);
+    ck_assert_int_eq(put(store, "a", 11), -EDQUOT);
+    ck_assert_int_eq(put(store, "a", 10), 0);
+    ck_assert_int_eq(set("default", (options){.has_max_size = 1, .max_size = UINT64_MAX}), 0);
+    ck_assert_int_eq(put(store, "a", 11), 0);
+}
+END_TEST
+
+START_TEST(a_bucket_gives_its_objects_a_lifetime)
+{
+    const struct memstore_put_options never = {.size = sizeof(never), .ttl_ms = -1};
+    struct memstore_object *object;
+    struct memstore *a;
+
+    ck_assert_int_eq(create_with("a", (options){.has_ttl = 1, .ttl_ms = 3600000}), 0);
+    a = harness_open_bucket(server, "a");
+    ck_assert_int_eq(memstore_put(a, "k", 1, "v", 1, NULL, &object), 0);
+    ck_assert_int_gt(memstore_object_expires(object), memstore_object_modified(object));
+    memstore_object_free(object);
+    ck_assert_int_eq(memstore_put(a, "k", 1, "v", 1, &never, &object), 0);
+    ck_assert_int_eq(memstore_object_expires(object), 0);
+    memstore_object_free(object);
+    ck_assert_int_eq(memstore_touch(a, "k", 1, 0, NULL, &object), 0);
+    ck_assert_int_gt(memstore_object_expires(object), 0);
+    memstore_object_free(object);
+    memstore_close(a);
+}
+END_TEST
+
+/* ---- limits ---- */
+
+START_TEST(a_buckets_size_is_limited)
+{
+    struct memstore *a;
+
+    ck_assert_int_eq(create_with("a", (options){.has_max_size = 1, .max_size = 100}), 0);
+    a = harness_open_bucket(server, "a");
+    ck_assert_int_eq(put(a, "x", 60), 0);
+    ck_assert_int_eq(put(a, "y", 41), -EDQUOT);
+    ck_assert_ptr_nonnull(strstr(memstore_message(), "Max size 100 would be exceeded (bucket a)"));
+    ck_assert_int_eq(put(a, "y", 40), 0);
+    ck_assert_int_eq(put(a, "z", 0), 0);
+    ck_assert_int_eq(put(a, "x", 61), -EDQUOT);
+    ck_assert_int_eq(memstore_copy(a, "y", 1, "z", 1, NULL), -EDQUOT);
+    ck_assert_int_eq(memstore_move(a, "y", 1, "z", 1, NULL), 0);
+    ck_assert_int_eq(put(store, "x", 200), 0);
+    expect_counters("a", 100, 2);
+    expect_counters("default", 200, 1);
+    memstore_close(a);
+}
+END_TEST
+
+START_TEST(a_buckets_objects_are_limited)
+{
+    struct memstore *a;
+
+    ck_assert_int_eq(create_with("a", (options){.has_max_objects = 1, .max_objects = 2}), 0);
+    a = harness_open_bucket(server, "a");
+    ck_assert_int_eq(put(a, "x", 60), 0);
+    ck_assert_int_eq(put(a, "y", 60), 0);
+    ck_assert_int_eq(put(a, "z", 0), -EDQUOT);
+    ck_assert_ptr_nonnull(strstr(memstore_message(), "Max objects 2 would be exceeded (bucket a)"));
+    ck_assert_int_eq(put(a, "z", 2 * MIB), -EDQUOT);
+    ck_assert_int_eq(put(a, "x", 100), 0);
+    ck_assert_int_eq(memstore_copy(a, "x", 1, "z", 1, NULL), -EDQUOT);
+    ck_assert_int_eq(memstore_copy(a, "x", 1, "y", 1, NULL), 0);
+    ck_assert_int_eq(memstore_move(a, "x", 1, "z", 1, NULL), 0);
+    expect_counters("a", 200, 2);
+    memstore_close(a);
+}
+END_TEST
+
+START_TEST(limits_below_what_is_used)
+{
+    struct memstore *a;
+
+    create("a");
+    a = harness_open_bucket(server, "a");
+    ck_assert_int_eq(put(a, "x", 100), 0);
+    ck_assert_int_eq(put(a, "y", 100), 0);
+    ck_assert_int_eq(
+        set("a",
+            (options){.has_max_size = 1, .max_size = 50, .has_max_objects = 1, .max_objects = 1}),
+        0);
+    expect_counters("a", 200, 2);
+    ck_assert_int_eq(put(a, "x", 101), -EDQUOT);
+    ck_assert_int_eq(put(a, "z", 0), -EDQUOT);
+    ck_assert_int_eq(put(a, "x", 100), 0);
+    ck_assert_int_eq(put(a, "x", 20), 0);
+    ck_assert_int_eq(put(a, "x", 21), -EDQUOT);
+    ck_assert_int_eq(memstore_delete(a, "y", 1), 0);
+    ck_assert_int_eq(put(a, "x", 50), 0);
+    ck_assert_int_eq(put(a, "z", 0), -EDQUOT);
+    ck_assert_int_eq(memstore_delete(a, "x", 1), 0);
+    ck_assert_int_eq(put(a, "z", 50), 0);
+    memstore_close(a);
+}
+END_TEST
+
+START_TEST(a_batch_keeps_to_the_buckets_limits)
+{
+    struct memstore_batch_options atomic = {.size = sizeof(atomic), .atomic = 1};
+    struct memstore_batch *batch;
+    struct memstore *a;
+
+    ck_assert_int_eq(
+        create_with(
+            "a",
+            (options){.has_max_size = 1, .max_size = 100, .has_max_objects = 1, .max_objects = 2}),
+        0);
+    a = harness_open_bucket(server, "a");
+    ck_assert_int_eq(put(a, "x", 100), 0);
+    ck_assert_int_eq(memstore_batch_create(a, &atomic, &batch), 0);
+    /* Room that a later change makes counts for an earlier one. */
+    ck_assert_int_eq(memstore_batch_put(batch, "y", 1, "1234", 4, NULL), 0);
+    ck_assert_int_eq(memstore_batch_put(batch, "z", 1, "1234", 4, NULL), 0);
+    ck_assert_int_eq(memstore_batch_run(batch), -EDQUOT);
+    ck_assert_ptr_nonnull(strstr(memstore_message(), "(bucket a)"));
+    expect_counters("a", 100, 1);
+    ck_assert_int_eq(memstore_batch_delete(batch, "x", 1), 0);
+    ck_assert_int_eq(memstore_batch_run(batch), 0);
+    expect_counters("a", 8, 2);
+    memstore_batch_destroy(batch);
+    memstore_close(a);
+}
+END_TEST
+
+START_TEST(the_stores_limit_holds_above_all)
+{
+    struct memstore *a;
+
+    memstore_close(store);
+    harness_stop(server);
+    server = harness_start("--max-size", "100");
+    store = harness_open(server);
+    ck_assert_int_eq(create_with("a", (options){.has_max_size = 1, .max_size = 90}), 0);
+    a = harness_open_bucket(server, "a");
+    ck_assert_int_eq(put(store, "x", 50), 0);
+    ck_assert_int_eq(put(a, "x", 51), -EDQUOT);
+    ck_assert_ptr_nonnull(strstr(memstore_message(), "Max size 100 would be exceeded"));
+    ck_assert_ptr_null(strstr(memstore_message(), "bucket a"));
+    ck_assert_int_eq(put(a, "x", 91), -EDQUOT);
+    ck_assert_ptr_nonnull(strstr(memstore_message(), "Max size 90"));
+    ck_assert_int_eq(put(a, "x", 50), 0);
+    drop("a");
+    ck_assert_int_eq(put(store, "y", 50), 0);
+    memstore_close(a);
+}
+END_TEST
+
+/* ---- dropping ---- */
+
+static bool has_no_garbage(void *argument)
+{
+    (void)argument;
+    return harness_stats(store).garbage == 0;
+}
+
+START_TEST(a_dropped_bucket_is_gone_at_once)
+{
+    struct memstore *a, *anew;
+    char key[32];
+
+    harness_put(store, "mine", "still here");
+    create("a");
+    a = harness_open_bucket(server, "a");
+    for (int i = 0; i < 3000; i++) {
+        snprintf(key, sizeof(key), "key %d", i);
+        ck_assert_int_eq(put(a, key, i % 100 == 0 ? MIB : 100), 0);
+    }
+    expect_counters("a", 30 * MIB + 2970 * 100, 3000);
+    drop("a");
+    expect_totals(10, 1);
+    create("a");
+    expect_counters("a", 0, 0);
+    anew = harness_open_bucket(server, "a");
+    ck_assert_int_eq(get(anew, "key 1"), -ENOENT);
+    harness_put(anew, "key 1", "another");
+    harness_await(has_no_garbage, NULL, "the dropped values to be free");
+    harness_expect(anew, "key 1", "another");
+    harness_expect(store, "mine", "still here");
+    expect_totals(17, 2);
+    memstore_close(a);
+    memstore_close(anew);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("bucket");
+    TCase *tcase = tcase_create("bucket");
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, a_bucket_has_keys_of_its_own);
+    tcase_add_test(tcase, names_that_are_not_allowed);
+    tcase_add_test(tcase, missing_ones_and_those_that_are_there);
+    tcase_add_test(tcase, listed_by_name);
+    tcase_add_test(tcase, settings_are_told_and_changed);
+    tcase_add_test(tcase, settings_that_are_none);
+    tcase_add_test(tcase, the_default_bucket_can_be_set);
+    tcase_add_test(tcase, a_bucket_gives_its_objects_a_lifetime);
+    tcase_add_test(tcase, a_buckets_size_is_limited);
+    tcase_add_test(tcase, a_buckets_objects_are_limited);
+    tcase_add_test(tcase, limits_below_what_is_used);
+    tcase_add_test(tcase, a_batch_keeps_to_the_buckets_limits);
+    tcase_add_test(tcase, the_stores_limit_holds_above_all);
+    tcase_add_test(tcase, a_dropped_bucket_is_gone_at_once);
+    suite_add_tcase(s, tcase);
+    return s;
+}
+
+int main(void)
+{
+    return harness_main(suite());
+}
