@@ -28,13 +28,13 @@ ALL_LDFLAGS = -pthread $(SANITIZE) $(LDFLAGS)
 COMMON := boottime connection ring metadata size socket_path record entry bucket
 DAEMON := main guard closer options lock_file data_folder memory listener \
 	server client request body answer \
-	handle_session handle_put handle_get handle_object handle_bucket handle_status handle_waiting \
-	batch bulk upload rings idle direct pins listing lifetimes remains \
-	store counters open_bucket buckets quota dropped reserve objects ends expiry owners blob group \
-	garbage spares scan events history table waits watches locks etag log
+	handle_session handle_put handle_get handle_object handle_add handle_bucket handle_status \
+	handle_waiting condition batch bulk upload rings idle direct pins listing lifetimes remains \
+	store counters open_bucket buckets quota dropped reserve objects add ends expiry owners blob \
+	group garbage spares scan events history table waits watches locks etag log
 CLIENT := handle pool turns channel connect await sockets ringing stream memfd bulk fork \
-	environment direct message object put_head put get view key wait watch lock once list pair \
-	touch bucket writer reserve batch batch_answers pipeline atomic url stats holders
+	environment direct message object condition put_head put get view key add wait watch lock \
+	once list pair touch bucket writer reserve batch batch_answers pipeline atomic url stats holders
 CLI := main arguments help commands key text status input output doomed progress transfer tally \
 	folder walk tree tree_put tree_get print json
 
@@ -52,11 +52,11 @@ packages := $(daemon_packages) $(cli_packages) $(test_packages)
 # Test programs, one topic each; tests/run runs them and adds up.
 TESTS := common connection store events daemon protocol buffer ring window ringing scribble \
 	impostor group upload hostile patience pins waiting behaviour limit expiry ephemeral bucket \
-	processes handle batch bulk writer reserve wait watch lock once command tree direct view fork \
-	holders install systemd
+	processes handle batch bulk writer reserve condition add wait watch lock once command tree \
+	direct view fork holders install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
 THRICE := behaviour limit expiry ephemeral bucket processes handle batch bulk upload writer reserve \
-	wait watch lock once command
+	condition add wait watch lock once command
 # These run twice, over the socket and through a ring.
 TWICE := protocol buffer group hostile waiting
 harness_objects := $(BUILD)/tests/harness.o

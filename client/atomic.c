@@ -55,12 +55,13 @@ static void step_finish(struct run *run, const struct step *step, uint64_t id, u
     memcpy(&header, place, sizeof(header));
     header.id = id;
     if (step_bulk(step) > 0) {
-        header.flags = FRAME_BULK;
+        header.flags |= FRAME_BULK;
         header.bulk_offset = offset;
         header.bulk_length = (uint32_t)step_bulk(step);
     }
     memcpy(place, &header, sizeof(header));
-    memcpy(place + sizeof(header), &run->channel->bucket, sizeof(run->channel->bucket));
+    memcpy(place + sizeof(header) + step_front(&header), &run->channel->bucket,
+           sizeof(run->channel->bucket));
     if (step->value.length > 0)
         memcpy(run->channel->bulk.data + offset, step->value.bytes, step->value.length);
 }
@@ -136,8 +137,8 @@ static bool is_in_room(const struct run *run, const struct step *step, const str
 static int take_answers(struct run *run, struct answer *ret_answer)
 {
     struct memstore_batch *batch = run->batch;
-    const struct expected whole = {.operation = OPERATION_BATCH,
-                                   .id = run->first_id + batch->count};
+    const struct expected whole = {
+        .operation = OPERATION_BATCH, .id = run->first_id + batch->count, .condition = true};
     struct expected expected = {.bulk = true, .room = run->channel->bulk.size, .instead = &whole};
     uint64_t offset = align(batch->frames.length);
     int r;
@@ -188,6 +189,7 @@ static int take_failure(struct memstore_batch *batch, const struct answer *answe
 {
     static const char too_much[] = "the values that a batch gets are too many bytes";
     uint64_t needed = answer->frame.header.bulk_length;
+    struct answer reason = *answer;
     struct batch_failure failure;
     int r;
 
@@ -196,16 +198,19 @@ static int take_failure(struct memstore_batch *batch, const struct answer *answe
     memcpy(&failure, answer->frame.body, sizeof(failure));
     if (failure.index > batch->count)
         return -EPROTO;
+    reason.frame.body += sizeof(failure);
+    reason.frame.body_length -= sizeof(failure);
     if (answer->status != -EMSGSIZE) {
-        *ret_result =
-            batch_undo(batch, failure.index, answer->status, answer->frame.body + sizeof(failure),
-                       answer->frame.body_length - sizeof(failure));
+        *ret_result = batch_undo(batch, failure.index, &reason);
         return 0;
     }
     if (failure.index == batch->count)
         return -EPROTO;
     if (needed > BATCH_ANSWERS_MAX) {
-        *ret_result = batch_undo(batch, failure.index, -E2BIG, too_much, sizeof(too_much) - 1);
+        reason = (struct answer){
+            .frame = {.body = (const uint8_t *)too_much, .body_length = sizeof(too_much) - 1},
+            .status = -E2BIG};
+        *ret_result = batch_undo(batch, failure.index, &reason);
         return 0;
     }
     r = grow_room(batch, failure.index, needed);
@@ -223,8 +228,7 @@ static int take_end(struct run *run, const struct answer *answer, int *ret_resul
     if (!run->answered)
         return take_failure(batch, answer, ret_result);
     /* It could not be committed. */
-    *ret_result = batch_undo(batch, batch->count, answer->status, answer->frame.body,
-                             answer->frame.body_length);
+    *ret_result = batch_undo(batch, batch->count, answer);
     return 0;
 }
 

@@ -1,10 +1,12 @@
 /* How a channel waits for an answer, and what it believes. */
 #include "channel_private.h"
+#include "condition.h"
 #include "deadline.h"
 #include "ringing.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #define ERRNO_MAX 4095 /* the kernel's */
 
@@ -12,6 +14,22 @@ static bool answer_fits_bulk(const struct frame_header *header, const struct exp
 {
     return expected->bulk && header->status == 0 && header->bulk_offset <= expected->room &&
            header->bulk_length <= expected->room - header->bulk_offset;
+}
+
+/* Takes what is known of a condition that failed off the front of the body. */
+static int answer_take_conflict(struct answer *answer)
+{
+    struct condition_failure failure;
+
+    if (answer->frame.body_length < sizeof(failure))
+        return -EPROTO;
+    memcpy(&failure, answer->frame.body, sizeof(failure));
+    answer->frame.body += sizeof(failure);
+    answer->frame.body_length -= sizeof(failure);
+    answer->is_conflict = true;
+    answer->conflict = failure.version;
+    conflict_note(failure.version);
+    return 0;
 }
 
 static int answer_check(const struct frame_header *header, const struct expected *expected)
@@ -25,6 +43,11 @@ static int answer_check(const struct frame_header *header, const struct expected
         if (header->bulk_offset > 0 || (header->bulk_length > 0 && header->status != -EMSGSIZE))
             return -EPROTO;
         return 0;
+    case FRAME_ANSWER | FRAME_CONDITION:
+        return expected->condition && header->status < 0 && header->bulk_offset == 0 &&
+                       header->bulk_length == 0
+                   ? 0
+                   : -EPROTO;
     case FRAME_ANSWER | FRAME_BULK:
         return answer_fits_bulk(header, expected) ? 0 : -EPROTO;
     default:
@@ -50,6 +73,8 @@ int channel_take(struct channel *channel, const struct expected *expected,
     if (r < 0)
         return r;
     *ret_answer = (struct answer){.frame = frame, .status = frame.header.status};
+    if ((frame.header.flags & FRAME_CONDITION) && answer_take_conflict(ret_answer) < 0)
+        return -EPROTO;
     if (frame.header.flags & FRAME_BULK) {
         ret_answer->bulk = channel->bulk.data + frame.header.bulk_offset;
         ret_answer->bulk_length = frame.header.bulk_length;

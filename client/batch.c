@@ -71,6 +71,7 @@ void batch_forget(struct memstore_batch *batch)
         step->object = NULL;
         step->status = -ECANCELED;
         step->answer = step->answer_length = 0;
+        step->is_conflict = false;
     }
     batch->answers.length = 0;
     batch->undone = false;
@@ -118,15 +119,19 @@ static int check_limits(const struct memstore_batch *batch, uint64_t more)
     return 0;
 }
 
-/* Prepares a step whose frame has a body of that length, and finds the body's place. The step is in
- * the batch only after step_add. */
-static int step_prepare(struct memstore_batch *batch, enum operation operation, size_t body_length,
+/* Prepares a step whose frame has a body of that length, behind the condition (NULL: none), and
+ * finds the body's place. The step is in the batch only after step_add. */
+static int step_prepare(struct memstore_batch *batch, enum operation operation,
+                        const struct condition *condition, size_t body_length,
                         const struct part *value, uint8_t **ret_body)
 {
-    struct frame_header header = {.length = (uint32_t)(sizeof(header) + body_length),
-                                  .operation = (uint16_t)operation};
-    int r = check_limits(batch, header.length + value->length);
+    struct frame_header header = {.operation = (uint16_t)operation,
+                                  .flags = condition ? FRAME_CONDITION : 0};
+    const size_t front = step_front(&header);
+    int r;
 
+    header.length = (uint32_t)(sizeof(header) + front + body_length);
+    r = check_limits(batch, header.length + value->length);
     if (r < 0)
         return r;
     if (steps_make_room(batch) < 0 || bytes_make_room(&batch->frames, header.length) < 0) {
@@ -138,16 +143,19 @@ static int step_prepare(struct memstore_batch *batch, enum operation operation, 
                                                .frame = batch->frames.length,
                                                .value = *value};
     memcpy(batch->frames.data + batch->frames.length, &header, sizeof(header));
-    *ret_body = batch->frames.data + batch->frames.length + sizeof(header);
+    *ret_body = batch->frames.data + batch->frames.length + sizeof(header) + front;
+    if (condition)
+        memcpy(*ret_body - front, condition, front);
     return 0;
 }
 
-static void step_add(struct memstore_batch *batch, size_t body_length)
+static void step_add(struct memstore_batch *batch)
 {
-    size_t length = sizeof(struct frame_header) + body_length;
+    struct frame_header header;
 
-    batch->frames.length += length;
-    batch->volume += length + batch->steps[batch->count].value.length;
+    memcpy(&header, batch->frames.data + batch->frames.length, sizeof(header));
+    batch->frames.length += header.length;
+    batch->volume += header.length + batch->steps[batch->count].value.length;
     batch->count++;
 }
 
@@ -170,14 +178,15 @@ int memstore_batch_put(struct memstore_batch *batch, const void *key, size_t key
     else
         inside.length = 0;
     if (r == 0)
-        r = step_prepare(batch, OPERATION_PUT, plan.length + inside.length, &apart, &body);
+        r = step_prepare(batch, OPERATION_PUT, plan.has_condition ? &plan.condition : NULL,
+                         plan.length + inside.length, &apart, &body);
     if (r == 0)
         r = put_plan_write(&plan, body);
     if (r != 0)
         return r;
     if (inside.length > 0)
         memcpy(body + plan.length, inside.bytes, inside.length);
-    step_add(batch, plan.length + inside.length);
+    step_add(batch);
     return 0;
 }
 
@@ -187,14 +196,14 @@ static int append_key(struct memstore_batch *batch, enum operation operation, co
 {
     static const struct part no_value;
     uint8_t *body = NULL;
-    int r = step_prepare(batch, operation, fixed_size + key_length, &no_value, &body);
+    int r = step_prepare(batch, operation, NULL, fixed_size + key_length, &no_value, &body);
 
     if (r != 0)
         return r;
     memcpy(body, fixed, fixed_size);
     if (key_length > 0)
         memcpy(body + fixed_size, key, key_length);
-    step_add(batch, fixed_size + key_length);
+    step_add(batch);
     return 0;
 }
 

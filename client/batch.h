@@ -33,6 +33,8 @@ struct step {
     uint64_t room;     /* that a get needs in the bulk buffer, in an atomic batch */
     size_t answer;     /* where the body of its answer is */
     size_t answer_length;
+    bool is_conflict; /* as in struct answer */
+    uint64_t conflict;
     struct memstore_object *object; /* NULL: not made yet */
 };
 
@@ -52,7 +54,9 @@ struct memstore_batch {
 /* A step's frame, taken apart. */
 struct step_frame {
     struct frame_header header;
-    const uint8_t *body;
+    size_t front; /* bytes of the condition, in front of the body; 0: there is none */
+    struct condition condition;
+    const uint8_t *body; /* behind it */
     size_t body_length;
     const uint8_t *key; /* in the body */
     size_t key_length;
@@ -66,10 +70,15 @@ void batch_forget(struct memstore_batch *batch);
 /* Takes in the answer to a step. -EPROTO: it is not one; -ENOMEM, then the message is set. */
 int batch_take_answer(struct memstore_batch *batch, struct step *step, const struct answer *answer);
 
-/* Nothing happened, because of that step; or of all together, if it is the count. The text says
+/* Nothing happened, because of that step; or of all together, if it is the count. The answer says
  * why. Sets the message and returns the status. */
-int batch_undo(struct memstore_batch *batch, size_t failed, int status, const void *text,
-               size_t length);
+int batch_undo(struct memstore_batch *batch, size_t failed, const struct answer *answer);
+
+/* Bytes in front of the body of a step's frame. */
+static inline size_t step_front(const struct frame_header *header)
+{
+    return header->flags & FRAME_CONDITION ? sizeof(struct condition) : 0;
+}
 
 /* All steps in order, each for itself. As memstore_batch_run. */
 int pipeline_run(struct memstore_batch *batch);

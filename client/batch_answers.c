@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include "condition.h"
 #include "key.h"
 #include "message.h"
 #include "object.h"
@@ -32,8 +33,11 @@ void step_frame_read(const struct memstore_batch *batch, const struct step *step
     struct key_request start;
 
     memcpy(&ret_frame->header, frame, sizeof(ret_frame->header));
-    ret_frame->body = frame + sizeof(ret_frame->header);
-    ret_frame->body_length = ret_frame->header.length - sizeof(ret_frame->header);
+    ret_frame->front = step_front(&ret_frame->header);
+    memcpy(&ret_frame->condition, frame + sizeof(ret_frame->header), ret_frame->front);
+    ret_frame->body = frame + sizeof(ret_frame->header) + ret_frame->front;
+    ret_frame->body_length =
+        ret_frame->header.length - sizeof(ret_frame->header) - ret_frame->front;
     memcpy(&start, ret_frame->body, sizeof(start));
     ret_frame->key = ret_frame->body + fixed_size(step->operation);
     ret_frame->key_length = start.key_length;
@@ -111,6 +115,8 @@ int batch_take_answer(struct memstore_batch *batch, struct step *step, const str
     bool is_exists = step->operation == OPERATION_EXISTS;
 
     step->status = answer->status;
+    step->is_conflict = answer->is_conflict;
+    step->conflict = answer->conflict;
     if (is_exists && answer->status == -ENOENT)
         step->status = 0;
     else if (answer->status < 0)
@@ -159,22 +165,24 @@ static int step_explain(const struct memstore_batch *batch, const struct step *s
 
     answer.frame = kept_body(batch, step);
     step_frame_read(batch, step, &frame);
+    if (step->is_conflict)
+        conflict_note(step->conflict);
     return key_fail(&answer, verb_of(step->operation), frame.key, frame.key_length);
 }
 
-int batch_undo(struct memstore_batch *batch, size_t failed, int status, const void *text,
-               size_t length)
+int batch_undo(struct memstore_batch *batch, size_t failed, const struct answer *answer)
 {
     struct step *step = failed < batch->count ? &batch->steps[failed] : NULL;
-    struct answer answer = {.frame = {.body = text, .body_length = length}, .status = status};
 
     batch_forget(batch);
     batch->undone = true;
     batch->failed = failed;
     if (!step)
-        return answer_fail(&answer, "cannot do the batch");
-    step->status = status;
-    keep(batch, step, text, length); /* without memory there are our own words */
+        return answer_fail(answer, "cannot do the batch");
+    step->status = answer->status;
+    step->is_conflict = answer->is_conflict;
+    step->conflict = answer->conflict;
+    keep_body(batch, step, &answer->frame); /* without memory there are our own words */
     return step_explain(batch, step);
 }
 

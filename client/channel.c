@@ -108,6 +108,8 @@ static bool request_changes(const struct request *request)
     case OPERATION_DELETE:
     case OPERATION_COPY:
     case OPERATION_MOVE:
+    case OPERATION_TOUCH:
+    case OPERATION_ADD:
     case OPERATION_BUCKET_CREATE:
     case OPERATION_BUCKET_DROP:
     case OPERATION_BUCKET_SET:
@@ -155,8 +157,13 @@ static void channel_fill_bulk(struct channel *channel, const struct part *value)
 static void body_fill(uint8_t *place, const struct request *request, const struct part *tail,
                       uint32_t bucket, uint32_t window)
 {
-    uint8_t *end = place;
+    uint8_t *end;
 
+    if (request->condition) {
+        memcpy(place, request->condition, sizeof(*request->condition));
+        place += sizeof(*request->condition);
+    }
+    end = place;
     for (size_t i = 0; i < REQUEST_PARTS; i++) {
         if (request->parts[i].length > 0)
             memcpy(end, request->parts[i].bytes, request->parts[i].length);
@@ -186,7 +193,9 @@ static int channel_queue_request(struct channel *channel, const struct request *
         header.bulk_length = (uint32_t)request->value.length;
         tail.length = 0;
     }
-    length = tail.length;
+    if (request->condition)
+        header.flags |= FRAME_CONDITION;
+    length = tail.length + (request->condition ? sizeof(*request->condition) : 0);
     for (size_t i = 0; i < REQUEST_PARTS; i++)
         length += request->parts[i].length;
     body = connection_queue(&channel->connection, &header, length);
@@ -294,7 +303,9 @@ static int channel_exchange(struct channel *channel, const struct request *reque
                             int64_t deadline, struct answer *ret_answer)
 {
     bool attach = request_uses_bulk(request) && !channel->attached;
-    struct expected expected = {.operation = request->operation, .bulk = request->wants_room};
+    struct expected expected = {.operation = request->operation,
+                                .condition = request->condition,
+                                .bulk = request->wants_room};
     uint64_t attach_id = channel->last_id + 1;
     int r;
 

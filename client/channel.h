@@ -8,6 +8,7 @@
 
 #include "bulk.h"
 #include "common/connection.h"
+#include "common/protocol.h"
 #include "common/record.h"
 #include "common/spin.h"
 #include "memstore.h"
@@ -26,6 +27,7 @@ struct part {
 
 struct request {
     enum operation operation;
+    const struct condition *condition; /* NULL: none */
     struct part parts[REQUEST_PARTS]; /* the body; it starts with the bucket's id, filled in here */
     bool by_name;                     /* it does not: it has the name of a bucket, or none */
     struct part value;                /* of a put: at the body's end or in the bulk buffer */
@@ -37,6 +39,8 @@ struct request {
 struct answer {
     struct frame frame;  /* stands in the connection's buffer until channel_done */
     int status;          /* 0 or the daemon's negative errno; then the body is its text */
+    bool is_conflict;    /* the condition failed: */
+    uint64_t conflict;   /* version of the object that is there; 0: there is none */
     const uint8_t *bulk; /* what stands in the bulk buffer, or NULL */
     size_t bulk_length;
     uint64_t bulk_used; /* bytes of the bulk buffer that the call touched */

@@ -10,6 +10,7 @@ struct expected {
     enum operation operation;
     uint64_t id;
     bool fds;                       /* descriptors come with it */
+    bool condition;                 /* which may have failed */
     bool bulk;                      /* it may use the bulk buffer, */
     uint64_t room;                  /* bytes from its start */
     const struct expected *instead; /* may come in its place; or NULL */

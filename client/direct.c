@@ -503,6 +503,7 @@ bool direct_is_final(int result)
 {
     switch (result) {
     case -ENOENT:
+    case -EALREADY:
     case -ERANGE:
     case -ENOMEM:
     case -EOPNOTSUPP:

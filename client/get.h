@@ -4,12 +4,19 @@
 
 #include "handle.h"
 
+/* What is wanted. */
+struct get {
+    struct get_request fixed; /* its key's length too */
+    const void *key;
+    uint64_t known; /* not if it is this version (-EALREADY); 0: in any case */
+};
+
 /* Reads in place. If direct_is_final of the result is false, the daemon is to be asked. */
-int get_directly(struct memstore *store, const struct get_request *get, const void *key,
+int get_directly(struct memstore *store, const struct get *get,
                  struct memstore_object **ret_object);
 
 /* Asks the daemon. */
-int get_by_asking(struct memstore *store, const void *key, size_t key_length, uint64_t offset,
-                  uint64_t length, struct memstore_object **ret_object);
+int get_by_asking(struct memstore *store, const struct get *get,
+                  struct memstore_object **ret_object);
 
 #endif

@@ -16,4 +16,7 @@ int look_up_directly(struct memstore *store, const void *key, size_t key_length,
 /* -ENOENT for a key, with its message. */
 int key_missing(const void *key, size_t key_length);
 
+/* -EALREADY for a key whose object has the version that the caller knows, with its message. */
+int key_unchanged(const void *key, size_t key_length, uint64_t version);
+
 #endif

@@ -61,7 +61,6 @@ struct memstore_reservation; /* a value that is built in place */
 struct memstore_watch;       /* what happens to objects, as it happens */
 struct memstore_lock;        /* a lock that this process has */
 struct memstore_batch;       /* operations that are asked for together */
-struct memstore_condition;   /* none yet */
 
 /*
  * How a handle reads (memstore_exists, _get, _info, _list, _view). Direct reads look into the
@@ -109,6 +108,29 @@ struct memstore_metadata {
     const char *value;
 };
 
+/*
+ * What must be so for a change to be made; the rules for size are those of memstore_options. Either
+ * if_absent alone or any of the others, which must hold together. It is decided in the same step as
+ * the change and before its limits, and one that fails changes nothing:
+ *   -EEXIST  there is an object (if_absent)
+ *   -ENOENT  there is none (any other)
+ *   -ESTALE  it has another version or etag
+ * memstore_conflict_version tells what is there instead. -EINVAL: a condition that is empty or
+ * contradicts itself, version 0, an etag that is none.
+ *
+ * After -ETIMEDOUT and -ECONNRESET it is open whether the change was made, and the library does not
+ * try again. Nor should the caller, blindly: a change that was made fails the condition then. Its
+ * object tells whose it is.
+ */
+struct memstore_condition {
+    size_t size;
+    int if_absent;    /* not 0: only if there is no object */
+    int if_present;   /* not 0: only if there is one */
+    int has_version;  /* not 0: only if it has this version */
+    uint64_t version; /* taken only if has_version is not 0 */
+    const char *etag; /* only if it has this etag, 32 hex digits; NULL: any */
+};
+
 /* What to store besides the value; the rules for size and NULL are those of memstore_options. */
 struct memstore_put_options {
     size_t size;
@@ -119,6 +141,7 @@ struct memstore_put_options {
                        bucket's; -1: without end */
     int ephemeral;  /* not 0: the object ends with the handle. For memstore_put alone; elsewhere it
                        is  -EINVAL */
+    const struct memstore_condition *condition; /* about the object that is there; NULL: none */
 };
 
 /* Which objects to list; the rules for size and NULL are those of memstore_options. */
@@ -159,7 +182,7 @@ void memstore_close(struct memstore *store);
  * Errors: -EDQUOT (the store's max size would be exceeded; 65,536 ephemeral objects of one handle),
  * -ENOSPC (the store has no memory left for it), -ENAMETOOLONG (key), -EFBIG (value over
  * MEMSTORE_VALUE_MAX), -E2BIG (content type or metadata too long), -EINVAL (a metadata name twice
- * or NULL; a lifetime that is none; options).
+ * or NULL; a lifetime that is none; options), and those of a condition.
  */
 int memstore_put(struct memstore *store, const void *key, size_t key_length, const void *value,
                  size_t value_size, const struct memstore_put_options *options,
@@ -172,6 +195,14 @@ int memstore_put(struct memstore *store, const void *key, size_t key_length, con
  */
 int memstore_get(struct memstore *store, const void *key, size_t key_length, uint64_t offset,
                  uint64_t length, struct memstore_object **ret_object);
+
+/*
+ * As memstore_get of the whole value, but only if the object has not that version, which the caller
+ * has already; 0: in any case. -EALREADY: it has, and nothing was copied; a direct read asks
+ * nobody.
+ */
+int memstore_get_newer(struct memstore *store, const void *key, size_t key_length, uint64_t version,
+                       struct memstore_object **ret_object);
 
 /*
  * Takes a view of an object: its info, and its whole value in place. A large value (over 2047
@@ -187,6 +218,10 @@ int memstore_get(struct memstore *store, const void *key, size_t key_length, uin
  */
 int memstore_view(struct memstore *store, const void *key, size_t key_length,
                   struct memstore_view **ret_view);
+
+/* As memstore_view, but only if the object has not that version, as with memstore_get_newer. */
+int memstore_view_newer(struct memstore *store, const void *key, size_t key_length,
+                        uint64_t version, struct memstore_view **ret_view);
 
 /* The value; *ret_size (may be NULL) gets its bytes. Aligned to 16 bytes; no NUL follows. */
 const void *memstore_view_value(const struct memstore_view *view, size_t *ret_size);
@@ -210,6 +245,25 @@ int memstore_exists(struct memstore *store, const void *key, size_t key_length);
 /* Removes an object; its size is free at once. Errors: -ENOENT, -ENAMETOOLONG (key). */
 int memstore_delete(struct memstore *store, const void *key, size_t key_length);
 
+/* The same, on a condition (NULL: none). With if_absent it fails in any case. */
+int memstore_delete_if(struct memstore *store, const void *key, size_t key_length,
+                       const struct memstore_condition *condition);
+
+/*
+ * Adds delta to the number that the object's value is, in one step; the sum is its new value.
+ * *ret_value (may be NULL) gets it. A number is the decimal text of an int64_t, such as "0" or
+ * "-12": no '+', no spaces, no zeros in front, no NUL. An object that is missing counts as 0 and is
+ * made. Content type and metadata stay; version, etag and last-modified are new. Errors: -EINVAL
+ * (the value is not a number), -EOVERFLOW (the sum would not be one; both change nothing), -EDQUOT,
+ * -ENOSPC, -ENAMETOOLONG (key).
+ */
+int memstore_add(struct memstore *store, const void *key, size_t key_length, int64_t delta,
+                 int64_t *ret_value);
+
+/* The same, on a condition (NULL: none); ret_object (may be NULL) gets the info. */
+int memstore_add_if(struct memstore *store, const void *key, size_t key_length, int64_t delta,
+                    const struct memstore_condition *condition, int64_t *ret_value,
+                    struct memstore_object **ret_object);
 /* What to wait for. */
 enum memstore_until {
     MEMSTORE_UNTIL_EXISTS = 1,  /* there is such an object */
@@ -349,11 +403,28 @@ int memstore_copy(struct memstore *store, const void *source, size_t source_leng
 int memstore_move(struct memstore *store, const void *source, size_t source_length,
                   const void *target, size_t target_length, struct memstore_object **ret_object);
 
+/* How to copy or move; the rules for size and NULL are those of memstore_options. */
+struct memstore_pair_options {
+    size_t size;
+    const struct memstore_condition *condition; /* about the target; NULL: none */
+};
+
+/* memstore_copy and memstore_move, with options. */
+int memstore_copy_to(struct memstore *store, const void *source, size_t source_length,
+                     const void *target, size_t target_length,
+                     const struct memstore_pair_options *options,
+                     struct memstore_object **ret_object);
+int memstore_move_to(struct memstore *store, const void *source, size_t source_length,
+                     const void *target, size_t target_length,
+                     const struct memstore_pair_options *options,
+                     struct memstore_object **ret_object);
+
 /*
  * Gives an object a lifetime of ttl_ms from now on, as memstore_put_options does, and nothing else:
  * it can become longer, shorter or without end. Value, version and last-modified stay.
- * ret_object (may be NULL) gets the info. The condition must be NULL.
- * Errors: -ENOENT, -EINVAL (a lifetime that is none), -ENOSPC, -ENAMETOOLONG (key).
+ * ret_object (may be NULL) gets the info. The condition may be NULL.
+ * Errors: -ENOENT, -EINVAL (a lifetime that is none), -ENOSPC, -ENAMETOOLONG (key), and those of a
+ * condition.
  */
 int memstore_touch(struct memstore *store, const void *key, size_t key_length, int64_t ttl_ms,
                    const struct memstore_condition *condition, struct memstore_object **ret_object);
@@ -682,6 +753,12 @@ const char *memstore_strerror(int error);
  * path. It lives until the thread's next call into the library; "" if none failed yet.
  */
 const char *memstore_message(void);
+
+/*
+ * The version of the object that was there when this thread's last condition failed; 0: there was
+ * none. For an operation of a batch it is told after memstore_batch_status.
+ */
+uint64_t memstore_conflict_version(void);
 
 /* The library's version, "1.0.0". */
 const char *memstore_version(void);

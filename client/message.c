@@ -94,6 +94,14 @@ const char *memstore_strerror(int error)
         return "no error";
     case -ENOENT:
         return "no such object";
+    case -EEXIST:
+        return "it is there already";
+    case -ESTALE:
+        return "the object is another one";
+    case -EALREADY:
+        return "the object has not changed";
+    case -EOVERFLOW:
+        return "the sum is beyond 64 bits";
     case -ENXIO:
         return "the bucket was dropped";
     case -EDQUOT:

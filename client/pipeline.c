@@ -76,15 +76,16 @@ static void pass_turn(struct pipeline *pipeline)
 static int step_directly(struct pipeline *pipeline, struct step *step)
 {
     struct step_frame frame;
-    struct get_request get;
+    struct get get = {0};
     int r;
 
     pipeline->tried = pipeline->next;
     pass_turn(pipeline);
     step_frame_read(pipeline->batch, step, &frame);
     if (step->operation == OPERATION_GET) {
-        memcpy(&get, frame.body, sizeof(get));
-        r = get_directly(pipeline->store, &get, frame.key, &step->object);
+        memcpy(&get.fixed, frame.body, sizeof(get.fixed));
+        get.key = frame.key;
+        r = get_directly(pipeline->store, &get, &step->object);
     } else {
         r = look_up_directly(pipeline->store, frame.key, frame.key_length, NULL);
     }
@@ -108,6 +109,7 @@ static int step_alone(struct pipeline *pipeline, struct step *step)
     int r;
 
     step_frame_read(pipeline->batch, step, &frame);
+    request.condition = frame.front > 0 ? &frame.condition : NULL;
     request.parts[0] = (struct part){frame.body, frame.body_length};
     request.wants_room = step->operation == OPERATION_GET;
     r = channel_call(pipeline->channel, &request, deadline, &answer);
@@ -164,11 +166,11 @@ static int step_queue(struct pipeline *pipeline, const struct step *step)
     frame.header.id = ++channel->last_id;
     if (!is_empty(pipeline))
         frame.header.flags |= FRAME_CHAINED;
-    body = connection_queue(&channel->connection, &frame.header, frame.body_length);
+    body = connection_queue(&channel->connection, &frame.header, frame.front + frame.body_length);
     if (!body)
         return -ENOMEM;
-    memcpy(body, frame.body, frame.body_length);
-    memcpy(body, &channel->bucket, sizeof(channel->bucket));
+    memcpy(body, frame.body - frame.front, frame.front + frame.body_length);
+    memcpy(body + frame.front, &channel->bucket, sizeof(channel->bucket));
     if (!is_read(step))
         pipeline->changes++;
     else if (pipeline->tried != pipeline->next)
@@ -249,7 +251,8 @@ static int pipeline_await(struct pipeline *pipeline, struct answer *ret_answer)
 {
     const struct step *step = &pipeline->batch->steps[pipeline->answered];
     const struct expected expected = {.operation = step->operation,
-                                      .id = pipeline->first_id + pipeline->answered};
+                                      .id = pipeline->first_id + pipeline->answered,
+                                      .condition = true};
 
     return channel_await(pipeline->channel, &expected, pipeline_deadline(pipeline), ret_answer);
 }

@@ -10,6 +10,7 @@ static int put_send(struct memstore *store, const struct put_head *head, const v
                     struct memstore_object **ret_object)
 {
     struct request request = {.operation = OPERATION_PUT,
+                              .condition = put_head_condition(head),
                               .parts = {{head->bytes, head->length}},
                               .value = *value,
                               .is_owned = head->is_ephemeral};

@@ -1,5 +1,6 @@
 #include "put_head.h"
 
+#include "condition.h"
 #include "handle.h"
 #include "message.h"
 
@@ -142,8 +143,11 @@ int put_plan_init(struct put_plan *plan, const void *key, size_t key_length,
         r = pairs_measure(&plan->options, &metadata_length);
     if (r == 0)
         r = ttl_check(plan->options.ttl_ms);
-    if (r != 0)
+    if (r == 0)
+        r = condition_read(plan->options.condition, &plan->condition);
+    if (r < 0)
         return r;
+    plan->has_condition = r == 1;
     plan->key = key;
     plan->fixed = (struct put_request){
         .key_length = (uint16_t)key_length,
@@ -183,6 +187,9 @@ int put_head_init(struct put_head *head, const void *key, size_t key_length,
         return r;
     head->length = plan.length;
     head->is_ephemeral = plan.options.ephemeral;
+    head->has_condition = plan.has_condition;
+    if (plan.has_condition)
+        head->condition = plan.condition;
     head->bytes = malloc(plan.length);
     if (!head->bytes)
         return out_of_memory();

@@ -20,7 +20,9 @@ struct put_plan {
     struct put_request fixed;
     const void *key;
     struct memstore_put_options options;
-    size_t length; /* of the head */
+    struct condition condition;
+    bool has_condition;
+    size_t length; /* of the head, without the condition */
 };
 
 /* Checks everything. -ENAMETOOLONG, -E2BIG, -EINVAL; the message is set. */
@@ -39,6 +41,8 @@ struct put_head {
     uint8_t *bytes; /* put_request, key, content type, metadata */
     size_t length;
     bool is_ephemeral;
+    struct condition condition;
+    bool has_condition;
 };
 
 /* Both steps, in memory of its own. */
@@ -46,5 +50,11 @@ int put_head_init(struct put_head *head, const void *key, size_t key_length,
                   const struct memstore_put_options *options);
 
 void put_head_finish(struct put_head *head);
+
+/* NULL: none. */
+static inline const struct condition *put_head_condition(const struct put_head *head)
+{
+    return head->has_condition ? &head->condition : NULL;
+}
 
 #endif

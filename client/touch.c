@@ -1,6 +1,6 @@
+#include "condition.h"
 #include "handle.h"
 #include "key.h"
-#include "message.h"
 #include "object.h"
 #include "put_head.h"
 
@@ -12,15 +12,18 @@ int memstore_touch(struct memstore *store, const void *key, size_t key_length, i
     const struct touch_request head = {.key_length = (uint16_t)key_length, .ttl = ttl_ms};
     struct request request = {.operation = OPERATION_TOUCH,
                               .parts = {{&head, sizeof(head)}, {key, key_length}}};
+    struct condition wanted;
     struct answer answer;
     int r = key_check(key, key_length);
 
     if (r == 0)
         r = ttl_check(ttl_ms);
-    if (r == 0 && condition)
-        r = message_fail(-EINVAL, "a condition, where there must be none");
     if (r == 0)
-        r = handle_call(store, &request, &answer);
+        r = condition_read(condition, &wanted);
+    if (r < 0)
+        return r;
+    request.condition = r == 1 ? &wanted : NULL;
+    r = handle_call(store, &request, &answer);
     if (r < 0)
         return r;
     if (answer.status < 0)

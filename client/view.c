@@ -72,7 +72,8 @@ static int view_copied(const struct record *record, const void *key, size_t key_
     return r < 0 ? r : view_create(object, ret_view);
 }
 
-static int view_direct(struct memstore *store, const void *key, size_t key_length,
+/* known: as in struct get. */
+static int view_direct(struct memstore *store, const void *key, size_t key_length, uint64_t known,
                        struct memstore_view **ret_view)
 {
     struct direct_read *read;
@@ -82,7 +83,9 @@ static int view_direct(struct memstore *store, const void *key, size_t key_lengt
     if (r < 0)
         return r;
     r = reading_find(&read->reading, read->bucket, key, key_length, &record);
-    if (r == 0 && record.blob)
+    if (r == 0 && known != 0 && record.version == known)
+        r = key_unchanged(key, key_length, known);
+    else if (r == 0 && record.blob)
         r = view_in_place(read, &record, key, key_length, ret_view);
     else if (r == 0)
         r = view_copied(&record, key, key_length, ret_view);
@@ -90,22 +93,32 @@ static int view_direct(struct memstore *store, const void *key, size_t key_lengt
     return r == -ENOENT ? key_missing(key, key_length) : r;
 }
 
-int memstore_view(struct memstore *store, const void *key, size_t key_length,
-                  struct memstore_view **ret_view)
+int memstore_view_newer(struct memstore *store, const void *key, size_t key_length,
+                        uint64_t version, struct memstore_view **ret_view)
 {
+    const struct get get = {
+        .fixed = {.key_length = (uint16_t)key_length, .length = MEMSTORE_TO_END},
+        .key = key,
+        .known = version};
     struct memstore_object *object;
     int r = key_check(key, key_length);
 
     if (r < 0)
         return r;
-    r = view_direct(store, key, key_length, ret_view);
+    r = view_direct(store, key, key_length, version, ret_view);
     if (direct_is_final(r))
         return r;
     if (r == -EAGAIN)
-        r = get_by_asking(store, key, key_length, 0, MEMSTORE_TO_END, &object);
+        r = get_by_asking(store, &get, &object);
     else /* there is no pin left; a copy can be had directly */
-        r = memstore_get(store, key, key_length, 0, MEMSTORE_TO_END, &object);
+        r = memstore_get_newer(store, key, key_length, version, &object);
     return r < 0 ? r : view_create(object, ret_view);
+}
+
+int memstore_view(struct memstore *store, const void *key, size_t key_length,
+                  struct memstore_view **ret_view)
+{
+    return memstore_view_newer(store, key, key_length, 0, ret_view);
 }
 
 const void *memstore_view_value(const struct memstore_view *view, size_t *ret_size)

@@ -117,6 +117,7 @@ int writer_grow(struct memstore_writer *writer, size_t size, void **ret_place)
 int writer_put(struct memstore_writer *writer, struct memstore_object **ret_object)
 {
     struct request request = {.operation = OPERATION_PUT,
+                              .condition = put_head_condition(&writer->head),
                               .parts = {{writer->head.bytes, writer->head.length}}};
     struct channel *channel = writer->channel;
     struct answer answer;

@@ -56,6 +56,7 @@ enum operation {
     OPERATION_RING = 14,    /* frames go through shared memory from now on */
     OPERATION_BATCH = 15,   /* several requests, all or nothing */
     OPERATION_TOUCH = 16,   /* set the end of an object anew */
+    OPERATION_ADD = 17,     /* add to the number that an object's value is */
     OPERATION_BUCKET_CREATE = 18,
     OPERATION_BUCKET_DROP = 19, /* remove a bucket and all that is in it */
     OPERATION_BUCKET_LIST = 20,
@@ -68,9 +69,10 @@ enum operation {
 };
 
 /* Frame flags. A bit that is not listed must be 0. */
-#define FRAME_ANSWER 0x0001  /* set in every answer, in no request */
-#define FRAME_BULK 0x0002    /* the frame names a part of the bulk buffer */
-#define FRAME_CHAINED 0x0004 /* a request that is done only if the one before it fitted */
+#define FRAME_ANSWER 0x0001    /* set in every answer, in no request */
+#define FRAME_BULK 0x0002      /* the frame names a part of the bulk buffer */
+#define FRAME_CHAINED 0x0004   /* a request that is done only if the one before it fitted */
+#define FRAME_CONDITION 0x0008 /* a request with a condition, an answer that says it failed */
 
 /*
  * Each frame starts with this.
@@ -99,6 +101,40 @@ struct frame_header {
 static_assert(sizeof(struct frame_header) == 32, "frame_header");
 
 #define BODY_MAX (FRAME_MAX - sizeof(struct frame_header))
+
+/*
+ * A request with FRAME_CONDITION is done only if a condition holds, which stands at the front of
+ * its body. PUT, DELETE, TOUCH, ADD, COPY and MOVE (of both: about the target) take ABSENT by
+ * itself, or any of PRESENT, VERSION and ETAG, which must hold together; GET and INFO take
+ * NOT_VERSION. -EINVAL: other kinds, none, or VERSION with a version of 0.
+ *
+ * It is decided in the same step as the change, and before its limits are checked. If it fails
+ * nothing has changed, and the answer has FRAME_CONDITION too: its body is condition_failure and a
+ * text, also where a BATCH failed, whose batch_failure stands behind it. Its status:
+ * -EEXIST: there is an object (ABSENT); -ENOENT: there is none (PRESENT, VERSION, ETAG); -ESTALE:
+ * it is another one (VERSION, ETAG); -EALREADY: it is still that one (NOT_VERSION).
+ *
+ * For a value that is larger than a frame it is decided when the value is there; one that fails at
+ * the beginning already is answered then.
+ */
+struct condition {
+    uint32_t kinds;
+    uint32_t reserved; /* 0 */
+    uint64_t version;  /* of VERSION and NOT_VERSION */
+    uint8_t etag[16];  /* of ETAG */
+};
+static_assert(sizeof(struct condition) == 32, "condition");
+
+#define CONDITION_ABSENT 1U
+#define CONDITION_PRESENT 2U
+#define CONDITION_VERSION 4U
+#define CONDITION_ETAG 8U
+#define CONDITION_NOT_VERSION 16U
+
+struct condition_failure {
+    uint64_t version; /* of the object that is there; 0: there is none */
+};
+static_assert(sizeof(struct condition_failure) == 8, "condition_failure");
 
 /*
  * HELLO. Magic and versions stand in the same place in every version of the protocol. A daemon
@@ -194,7 +230,7 @@ struct get_request {
 };
 static_assert(sizeof(struct get_request) == 24, "get_request");
 
-/* What INFO, GET, PUT, COPY, MOVE and TOUCH answer, and the entries of LIST. */
+/* What INFO, GET, PUT, COPY, MOVE, TOUCH and ADD answer, and the entries of LIST. */
 struct object_info {
     uint64_t size; /* of the whole value, in bytes */
     uint64_t version;
@@ -245,6 +281,26 @@ struct touch_request {
     int64_t ttl;       /* as of a PUT, from now on */
 };
 static_assert(sizeof(struct touch_request) == 16, "touch_request");
+
+/*
+ * ADD. The object's value is a decimal number, to which another is added, in one step. Request:
+ * add_request, key. Answer: add_answer, then as INFO. A missing object counts as 0, and is made;
+ * content type and metadata of one that is there stay. -EINVAL: the value is not a number;
+ * -EOVERFLOW: the sum is none of 64 bits. A number is what ADD writes: digits without zeros in
+ * front, "0" apart, and in front of these '-' if it is negative; nothing else.
+ */
+struct add_request {
+    uint32_t bucket;
+    uint16_t key_length;
+    uint16_t reserved; /* 0 */
+    int64_t delta;
+};
+static_assert(sizeof(struct add_request) == 16, "add_request");
+
+struct add_answer {
+    int64_t value; /* the new one */
+};
+static_assert(sizeof(struct add_answer) == 8, "add_answer");
 
 #define NO_LIMIT UINT64_MAX /* as max_size and max_objects */
 

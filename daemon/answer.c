@@ -91,6 +91,38 @@ static int answer_no_memory(struct request *request)
         (unsigned long long)store_limits(request->store)->max_memory, holders);
 }
 
+/* What the object is like instead. */
+static void describe_conflict(const struct store_condition *condition, int error, char *text,
+                              size_t size)
+{
+    unsigned long long version = condition->version;
+
+    if (error == -EEXIST)
+        snprintf(text, size, "there is an object already, of version %llu", version);
+    else if (error == -ENOENT)
+        snprintf(text, size, "no such object");
+    else if (error == -EALREADY)
+        snprintf(text, size, "the object still has version %llu", version);
+    else if (version == condition->wanted.version)
+        snprintf(text, size, "the object, of version %llu, has another etag", version);
+    else
+        snprintf(text, size, "the object is another one, of version %llu", version);
+}
+
+void request_answer_conflict(struct client *client, const struct frame_header *request,
+                             const struct store_condition *condition, int error)
+{
+    const struct condition_failure failure = {.version = condition->version};
+    struct frame_header extra = {.status = error, .flags = FRAME_CONDITION};
+    char text[128];
+    uint8_t *body;
+
+    describe_conflict(condition, error, text, sizeof(text));
+    body = client_answer(client, request, &extra, sizeof(failure) + strlen(text));
+    if (body)
+        append(append(body, &failure, sizeof(failure)), text, strlen(text));
+}
+
 static int answer_over_quota(struct request *request)
 {
     const struct store_refusal *refusal = store_refusal(request->store);
@@ -103,6 +135,10 @@ static int answer_over_quota(struct request *request)
 
 int answer_failure(struct request *request, int error, uint32_t bucket)
 {
+    if (request->condition && request->condition->failed) {
+        request_answer_conflict(request->client, request->header, request->condition, error);
+        return 0;
+    }
     switch (error) {
     case -EAGAIN:
     case -EBUSY:

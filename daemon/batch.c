@@ -111,18 +111,23 @@ static void take_answers_back(struct batch *batch)
     batch->client->uncommitted = batch->uncommitted;
 }
 
-/* The answer of a batch that failed, with what was said of the request that did. */
+/* The answer of a batch that failed, with what was said of the request that did: a text, and in
+ * front of it, if that was its condition, condition_failure. */
 static int answer_failed(struct batch *batch, uint32_t index, const struct frame_header *failure,
                          const char *text, size_t length)
 {
     const struct batch_failure fixed = {.index = index};
-    struct frame_header extra = {.status = failure->status, .bulk_length = failure->bulk_length};
+    struct frame_header extra = {.status = failure->status,
+                                 .flags = failure->flags & FRAME_CONDITION,
+                                 .bulk_length = failure->bulk_length};
+    size_t front = extra.flags ? sizeof(struct condition_failure) : 0;
     uint8_t *body = client_answer(batch->client, batch->header, &extra, sizeof(fixed) + length);
 
     if (!body)
         return 0;
-    memcpy(body, &fixed, sizeof(fixed));
-    memcpy(body + sizeof(fixed), text, length);
+    memcpy(body, text, front);
+    memcpy(body + front, &fixed, sizeof(fixed));
+    memcpy(body + front + sizeof(fixed), text + front, length - front);
     return 0;
 }
 
@@ -233,8 +238,9 @@ static int look_ahead(struct batch *batch)
 static bool is_failure(const struct frame_header *answer)
 {
     bool reads = answer->operation == OPERATION_GET || answer->operation == OPERATION_EXISTS;
+    bool finds_nothing = answer->status == -ENOENT || answer->status == -EALREADY;
 
-    return answer->status < 0 && !(reads && answer->status == -ENOENT);
+    return answer->status < 0 && !(reads && finds_nothing);
 }
 
 /* Handles a request. Returns 1 if it went well, 0 if the batch has failed and been answered, or

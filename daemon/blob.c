@@ -138,7 +138,7 @@ static void upload_end(struct store *store, struct store_upload *upload)
 }
 
 int store_upload_begin(struct store *store, const struct store_key *key, uint64_t size,
-                       struct store_upload *upload)
+                       struct store_condition *condition, struct store_upload *upload)
 {
     const uint64_t blob_size = spare_size_for(size);
     struct claim claim = {.pages = store_pages_for(store, blob_size), .blobs = true};
@@ -147,8 +147,10 @@ int store_upload_begin(struct store *store, const struct store_key *key, uint64_
     uint8_t *place;
     uint64_t id;
     int has_spare;
-    int r = slot_find(store, key, size, &slot);
+    int r = slot_find(store, key, condition, &slot);
 
+    if (r == 0)
+        r = slot_admit(store, &slot, size);
     if (r < 0)
         return r;
     has_spare = spares_find(store, size, &spare);
@@ -219,8 +221,10 @@ int store_upload_finish(struct store *store, struct store_upload *upload,
 {
     struct record record = *attributes;
     struct slot slot;
-    int r = upload->blob ? slot_find(store, key, upload->size, &slot) : upload->error;
+    int r = upload->blob ? slot_find(store, key, terms->condition, &slot) : upload->error;
 
+    if (r == 0)
+        r = slot_admit(store, &slot, upload->size);
     if (r < 0)
         return r;
     record.size = upload->size;

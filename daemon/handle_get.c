@@ -75,6 +75,8 @@ int handle_get(struct request *request)
     if (r != 1)
         return r;
     r = store_get(request->store, &key, &record, &value);
+    if (r == 0 && request->condition)
+        r = condition_decide(request->condition, &record);
     if (r < 0)
         return answer_failure(request, r, fixed.bucket);
     if (fixed.offset > record.size)

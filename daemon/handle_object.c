@@ -26,6 +26,8 @@ int handle_info(struct request *request)
     if (r != 1)
         return r;
     r = store_get(request->store, &key, &record, NULL);
+    if (r == 0 && request->condition)
+        r = condition_decide(request->condition, &record);
     return r < 0 ? answer_failure(request, r, key.bucket) : answer_info(request, &record);
 }
 
@@ -36,7 +38,7 @@ int handle_delete(struct request *request)
 
     if (r != 1)
         return r;
-    r = store_delete(request->store, &key);
+    r = store_delete(request->store, &key, request->condition);
     return r < 0 ? answer_failure(request, r, key.bucket) : answer_nothing(request);
 }
 
@@ -70,7 +72,8 @@ int handle_list(struct request *request)
 
 static int handle_pair(struct request *request,
                        int (*change)(struct store *, const struct store_key *,
-                                     const struct store_key *, struct record *))
+                                     const struct store_key *, struct store_condition *,
+                                     struct record *))
 {
     struct pair_request fixed;
     struct store_key source, target;
@@ -85,7 +88,7 @@ static int handle_pair(struct request *request,
     if (source.length > KEY_MAX || target.length > KEY_MAX)
         return answer_key_too_long(request,
                                    source.length > KEY_MAX ? source.length : target.length);
-    r = change(request->store, &source, &target, &record);
+    r = change(request->store, &source, &target, request->condition, &record);
     return r < 0 ? answer_failure(request, r, fixed.bucket) : answer_info(request, &record);
 }
 
@@ -113,7 +116,7 @@ int handle_touch(struct request *request)
         return answer_key_too_long(request, fixed.key_length);
     if (!ttl_is_sound(fixed.ttl))
         return answer_no_lifetime(request, fixed.ttl);
-    r = store_touch(request->store, &key, fixed.ttl, &record);
+    r = store_touch(request->store, &key, fixed.ttl, request->condition, &record);
     return r < 0 ? answer_failure(request, r, key.bucket) : answer_info(request, &record);
 }
 

@@ -121,7 +121,7 @@ int handle_put(struct request *request)
         return answer_key_too_long(request, fixed.key_length);
     if (!ttl_is_sound(fixed.ttl))
         return answer_no_lifetime(request, fixed.ttl);
-    terms = (struct store_terms){.ttl = fixed.ttl};
+    terms = (struct store_terms){.ttl = fixed.ttl, .condition = request->condition};
     r = fixed.flags & PUT_EPHEMERAL ? take_owner(request, &terms.owner) : 1;
     if (r != 1)
         return r;

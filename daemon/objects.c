@@ -168,7 +168,14 @@ static int take_value(struct store *store, struct record *record, const void *va
     return etag_copy(store->scratch, value, record->size, record->etag);
 }
 
-int slot_find(struct store *store, const struct store_key *key, uint64_t size, struct slot *slot)
+/* Whether the object (NULL: none) is as the condition says. */
+static int decide(struct store_condition *condition, const struct record *object)
+{
+    return condition ? condition_decide(condition, object) : 0;
+}
+
+int slot_find(struct store *store, const struct store_key *key, struct store_condition *condition,
+              struct slot *slot)
 {
     int r = store_open_bucket(store, key->bucket);
 
@@ -179,8 +186,15 @@ int slot_find(struct store *store, const struct store_key *key, uint64_t size, s
     if (r < 0)
         return r;
     slot->existed = find_row_or_none(store, &slot->row, &slot->old);
-    return slot->existed < 0 ? slot->existed
-                             : quota_check(store, slot->old.size, size, !slot->existed);
+    if (slot->existed < 0)
+        return slot->existed;
+    slot->object = slot->existed && !is_over(store, &slot->old) ? &slot->old : NULL;
+    return decide(condition, slot->object);
+}
+
+int slot_admit(struct store *store, const struct slot *slot, uint64_t size)
+{
+    return quota_check(store, slot->old.size, size, !slot->existed);
 }
 
 int store_note(struct store *store, enum event_kind kind, const struct row_key *row,
@@ -231,8 +245,10 @@ int store_put(struct store *store, const struct store_key *key, const struct rec
                             .metadata_length = attributes->metadata_length};
     struct claim claim;
     struct slot slot;
-    int r = slot_find(store, key, record.size, &slot);
+    int r = slot_find(store, key, terms->condition, &slot);
 
+    if (r == 0)
+        r = slot_admit(store, &slot, record.size);
     if (r < 0)
         return r;
     record.expires = expiry_of(store, terms->ttl);
@@ -286,19 +302,30 @@ int row_remove(struct store *store, struct row_key *row, const struct record *re
     return 0;
 }
 
-static int delete_once(struct store *store, struct row_key *row)
+/* The same about what find_object found, or not; r is its result, and the call's where the
+ * condition holds. */
+static int decide_found(struct store_condition *condition, int r, const struct record *record)
+{
+    int decided = r == 0 || r == -ENOENT ? decide(condition, r == 0 ? record : NULL) : 0;
+
+    return decided < 0 ? decided : r;
+}
+
+static int delete_once(struct store *store, struct row_key *row, struct store_condition *condition)
 {
     struct record old;
     int r = store_prepare(store);
 
     if (r == 0)
         r = find_object(store, row, &old);
+    r = decide_found(condition, r, &old);
     if (r == 0)
         r = group_take(store, 0, false);
     return r < 0 ? r : row_remove(store, row, &old, EVENT_DELETE);
 }
 
-int store_delete(struct store *store, const struct store_key *key)
+int store_delete(struct store *store, const struct store_key *key,
+                 struct store_condition *condition)
 {
     struct row_key row;
     int r = store_open_bucket(store, key->bucket);
@@ -306,14 +333,13 @@ int store_delete(struct store *store, const struct store_key *key)
     if (r < 0)
         return r;
     row_key_init(&row, key);
-    r = delete_once(store, &row);
+    r = delete_once(store, &row, condition);
     if (r == -ENOSPC && reserve_last_resort(store))
-        r = delete_once(store, &row);
+        r = delete_once(store, &row, condition);
     return r;
 }
 
-/* Takes the record out of the map, which the next change may rearrange. */
-static void keep_record(struct store *store, struct record *record)
+uint8_t *record_keep(struct store *store, struct record *record)
 {
     uint8_t *place = store->scratch;
     size_t type_length = record->type_length == NO_CONTENT_TYPE ? 0 : record->type_length;
@@ -326,9 +352,10 @@ static void keep_record(struct store *store, struct record *record)
     record->metadata = place;
     place += record->metadata_length;
     if (record->blob)
-        return;
+        return place;
     memcpy(place, record->value, record->size);
     record->value = place;
+    return place + record->size;
 }
 
 /* What a copy and a move work on. */
@@ -342,7 +369,8 @@ struct pair {
 
 /* Finds source and target, and begins. */
 static int begin_pair(struct store *store, struct pair *pair, const struct store_key *source,
-                      const struct store_key *target, bool copies)
+                      const struct store_key *target, struct store_condition *condition,
+                      bool copies)
 {
     int r = store_open_bucket(store, source->bucket);
 
@@ -358,10 +386,12 @@ static int begin_pair(struct store *store, struct pair *pair, const struct store
     pair->existed = find_row_or_none(store, &pair->target, &pair->old);
     if (pair->existed < 0)
         return pair->existed;
-    r = copies ? quota_check(store, pair->old.size, pair->record.size, !pair->existed) : 0;
+    r = decide(condition, pair->existed && !is_over(store, &pair->old) ? &pair->old : NULL);
+    if (r == 0 && copies)
+        r = quota_check(store, pair->old.size, pair->record.size, !pair->existed);
     if (r < 0)
         return r;
-    keep_record(store, &pair->record);
+    record_keep(store, &pair->record);
     r = store_begin(store, &(struct claim){.rows = copies ? 1 : 3,
                                            .ends = ends_rows(&pair->old, &pair->record) +
                                                    ends_rows(&pair->record, &none),
@@ -379,10 +409,10 @@ static int begin_pair(struct store *store, struct pair *pair, const struct store
 }
 
 int store_copy(struct store *store, const struct store_key *source, const struct store_key *target,
-               struct record *ret_record)
+               struct store_condition *condition, struct record *ret_record)
 {
     struct pair pair;
-    int r = begin_pair(store, &pair, source, target, true);
+    int r = begin_pair(store, &pair, source, target, condition, true);
 
     if (r < 0)
         return r;
@@ -404,12 +434,12 @@ int store_copy(struct store *store, const struct store_key *source, const struct
 }
 
 int store_move(struct store *store, const struct store_key *source, const struct store_key *target,
-               struct record *ret_record)
+               struct store_condition *condition, struct record *ret_record)
 {
     bool onto_itself =
         source->length == target->length && memcmp(source->data, target->data, source->length) == 0;
     struct pair pair;
-    int r = begin_pair(store, &pair, source, target, false);
+    int r = begin_pair(store, &pair, source, target, condition, false);
 
     if (r < 0)
         return r;
@@ -438,7 +468,7 @@ int store_move(struct store *store, const struct store_key *source, const struct
 /* ---- lifetimes ---- */
 
 static int touch_once(struct store *store, struct row_key *row, int64_t ttl,
-                      struct record *ret_record)
+                      struct store_condition *condition, struct record *ret_record)
 {
     struct record record;
     struct record old;
@@ -446,9 +476,10 @@ static int touch_once(struct store *store, struct row_key *row, int64_t ttl,
 
     if (r == 0)
         r = find_object(store, row, &record);
+    r = decide_found(condition, r, &record);
     if (r < 0)
         return r;
-    keep_record(store, &record);
+    record_keep(store, &record);
     old = record;
     record.expires = expiry_of(store, ttl);
     r = store_begin(store, &(struct claim){.rows = 1,
@@ -466,7 +497,7 @@ static int touch_once(struct store *store, struct row_key *row, int64_t ttl,
 }
 
 int store_touch(struct store *store, const struct store_key *key, int64_t ttl,
-                struct record *ret_record)
+                struct store_condition *condition, struct record *ret_record)
 {
     struct row_key row;
     int r = store_open_bucket(store, key->bucket);
@@ -474,5 +505,5 @@ int store_touch(struct store *store, const struct store_key *key, int64_t ttl,
     if (r < 0)
         return r;
     row_key_init(&row, key);
-    return touch_once(store, &row, ttl, ret_record);
+    return touch_once(store, &row, ttl, condition, ret_record);
 }

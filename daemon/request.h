@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct store_condition;
+
 /*
  * Handles one request and queues its answer. -EAGAIN: nothing was done; commit, and call it again.
  * -EBUSY: end the listings, and call it again. -ENOBUFS: collect garbage, and call it again.
@@ -31,6 +33,10 @@ void request_answer_info(struct client *client, const struct frame_header *reque
  * to do before the same is tried again, what request_handle would. */
 int request_answer_failure(struct client *client, const struct frame_header *request, int error,
                            uint32_t bucket);
+
+/* Says that the condition failed, and what is there instead. */
+void request_answer_conflict(struct client *client, const struct frame_header *request,
+                             const struct store_condition *condition, int error);
 
 void request_answer_no_bucket(struct client *client, const struct frame_header *request,
                               uint32_t bucket);

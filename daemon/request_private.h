@@ -5,6 +5,7 @@
 #ifndef MEMSTORED_REQUEST_PRIVATE_H
 #define MEMSTORED_REQUEST_PRIVATE_H
 
+#include "condition.h"
 #include "protocol.h"
 #include "request.h"
 #include "store.h"
@@ -26,7 +27,8 @@ struct request {
     struct store *store;
     const struct frame_header *header;
     struct body body;
-    bool in_batch; /* one of its requests */
+    struct store_condition *condition; /* NULL: none */
+    bool in_batch;                     /* one of its requests */
 };
 
 /* ---- body.c ---- */
@@ -93,6 +95,9 @@ int handle_copy(struct request *request);
 int handle_move(struct request *request);
 int handle_touch(struct request *request);
 int handle_batch(struct request *request);
+
+/* handle_add.c */
+int handle_add(struct request *request);
 
 /* handle_bucket.c */
 int handle_bucket_create(struct request *request);

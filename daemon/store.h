@@ -23,6 +23,7 @@
 
 struct events;
 struct store;
+struct store_condition;
 struct store_scan;
 
 struct store_limits {
@@ -135,10 +136,17 @@ int store_check_bucket(struct store *store, uint32_t id);
 int store_get(struct store *store, const struct store_key *key, struct record *ret_record,
               const uint8_t **ret_value);
 
+/*
+ * A change may depend on a condition (condition.h; NULL: none) about the object that is there. It
+ * is decided in the transaction of the change, before limits; one that fails costs nothing, and its
+ * errors are the call's.
+ */
+
 /* How an object is put, besides what it is. */
 struct store_terms {
     int64_t ttl; /* its lifetime, milliseconds, 1 to TTL_MAX; 0: the bucket's; TTL_NEVER: no end */
     uint32_t owner; /* it ends with that one (store_bury); 0: with none */
+    struct store_condition *condition;
 };
 
 /*
@@ -149,6 +157,14 @@ struct store_terms {
  */
 int store_put(struct store *store, const struct store_key *key, const struct record *attributes,
               const struct store_terms *terms, const void *value, struct record *ret_record);
+
+/*
+ * Adds to the number that the value is, and gives the sum; what a number is: protocol.h. No object
+ * is 0, and is made. -EINVAL: the value is none; -EOVERFLOW: the sum would be none; others as of
+ * store_put.
+ */
+int store_add(struct store *store, const struct store_key *key, int64_t delta,
+              struct store_condition *condition, int64_t *ret_value, struct record *ret_record);
 
 /*
  * A large value that comes piece by piece: memory is taken for it first, then it is filled, and in
@@ -164,13 +180,13 @@ struct store_upload {
 };
 
 /*
- * Begins an upload for that key. The quota is checked, so that what does not fit now is refused
- * early. The struct must stay where it is until the upload is finished or cancelled. Returns 1 if
- * it takes a lot of memory, of which a part was taken: call it again, when others had their turn.
- * Errors as of store_put; the upload need not be cancelled then.
+ * Begins an upload for that key. Condition and quota are looked at, so that what does not hold or
+ * fit now is refused early. The struct must stay where it is until the upload is finished or
+ * cancelled. Returns 1 if it takes a lot of memory, of which a part was taken: call it again, when
+ * others had their turn. Errors as of store_put; the upload need not be cancelled then.
  */
 int store_upload_begin(struct store *store, const struct store_key *key, uint64_t size,
-                       struct store_upload *upload);
+                       struct store_condition *condition, struct store_upload *upload);
 
 /* Whether the transaction in which it began has ended. The upload goes on after that. */
 bool store_upload_is_settled(const struct store_upload *upload);
@@ -180,9 +196,9 @@ bool store_upload_is_settled(const struct store_upload *upload);
 int store_upload_place(struct store *store, const struct store_upload *upload, uint8_t **ret_place);
 
 /*
- * Makes the value, with the content type, metadata and etag of `attributes`, an object. The quota
- * is decided here, and its lifetime begins. It ends the upload; after an error that goes on: call
- * it again, or cancel it. Errors as of store_put.
+ * Makes the value, with the content type, metadata and etag of `attributes`, an object. Condition
+ * and quota are decided here, and its lifetime begins. It ends the upload; after an error that goes
+ * on: call it again, or cancel it. Errors as of store_put.
  */
 int store_upload_finish(struct store *store, struct store_upload *upload,
                         const struct store_key *key, const struct record *attributes,
@@ -192,19 +208,21 @@ int store_upload_finish(struct store *store, struct store_upload *upload,
 void store_upload_cancel(struct store *store, struct store_upload *upload);
 
 /* -ENOENT, -ENXIO, -ENOSPC, -EAGAIN. */
-int store_delete(struct store *store, const struct store_key *key);
+int store_delete(struct store *store, const struct store_key *key,
+                 struct store_condition *condition);
 
 /* Sets an object's end anew, ttl from now; version and time of change stay. Errors as of
  * store_delete. */
 int store_touch(struct store *store, const struct store_key *key, int64_t ttl,
-                struct record *ret_record);
+                struct store_condition *condition, struct record *ret_record);
 
 /* The target gets the source's value, attributes and end, and a move takes the source away. Both
- * keys are of one bucket. -ENOENT, -EDQUOT (copy), -ENOSPC, -ENXIO, -EAGAIN. */
+ * keys are of one bucket. The condition is about the target. -ENOENT, -EDQUOT (copy), -ENOSPC,
+ * -ENXIO, -EAGAIN. */
 int store_copy(struct store *store, const struct store_key *source, const struct store_key *target,
-               struct record *ret_record);
+               struct store_condition *condition, struct record *ret_record);
 int store_move(struct store *store, const struct store_key *source, const struct store_key *target,
-               struct record *ret_record);
+               struct store_condition *condition, struct record *ret_record);
 
 /*
  * Takes objects away whose lifetime is over, a bounded number in one call. Returns how many, 0 if

@@ -1,6 +1,7 @@
 /* What the files of the store share: store.c (environment, transactions), counters.c, buckets.c,
- * open_bucket.c, quota.c, dropped.c, reserve.c (memory), objects.c (calls on objects), ends.c,
- * expiry.c, owners of objects (owners.c), blob.c, group.c, garbage.c, spares.c, scan.c.
+ * open_bucket.c, quota.c, dropped.c, reserve.c (memory), objects.c (calls on objects), add.c,
+ * ends.c, expiry.c, owners of objects (owners.c), blob.c, group.c, garbage.c, spares.c, scan.c; and
+ * condition.h.
  * No other file includes lmdb.h. */
 #ifndef MEMSTORED_STORE_PRIVATE_H
 #define MEMSTORED_STORE_PRIVATE_H
@@ -9,6 +10,7 @@
 #include "store.h"
 
 #include "bucket.h"
+#include "condition.h"
 #include "protocol.h"
 
 #include <assert.h>
@@ -301,15 +303,25 @@ int row_find(struct store *store, struct row_key *row, struct record *ret_record
 int row_remove(struct store *store, struct row_key *row, const struct record *record,
                enum event_kind kind);
 
+/* Takes a record, its value included if it is no blob, out of the map, which the next change may
+ * rearrange: to the start of the scratch. Returns where that goes on. */
+uint8_t *record_keep(struct store *store, struct record *record);
+
 /* The place of an object: its row, and the object that it replaces. */
 struct slot {
     struct row_key row;
-    struct record old; /* empty if there is none */
-    int existed;       /* whether there is one */
+    struct record old;           /* empty if there is none */
+    int existed;                 /* whether there is one */
+    const struct record *object; /* that one; NULL: there is none, or its lifetime is over */
 };
 
-/* Finds the place for a value of that size. -EDQUOT: over max size; -ENXIO: no such bucket. */
-int slot_find(struct store *store, const struct store_key *key, uint64_t size, struct slot *slot);
+/* Finds the place of an object, and decides about the condition (NULL: none), whose errors it may
+ * give. -ENXIO: no such bucket. */
+int slot_find(struct store *store, const struct store_key *key, struct store_condition *condition,
+              struct slot *slot);
+
+/* Whether the place may have a value of that size. -EDQUOT: over a limit. */
+int slot_admit(struct store *store, const struct slot *slot, uint64_t size);
 
 /* Notes for whoever waits that an object has changed. -ENOMEM. */
 int store_note(struct store *store, enum event_kind kind, const struct row_key *row,

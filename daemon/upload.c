@@ -1,5 +1,6 @@
 #include "upload.h"
 
+#include "condition.h"
 #include "etag.h"
 #include "guard.h"
 #include "request.h"
@@ -21,7 +22,8 @@ struct upload {
     struct store_key key;
     struct record attributes; /* content type, metadata, size; in the end the etag */
     struct store_terms terms;
-    struct store_upload row; /* in the store */
+    struct store_condition condition; /* that the terms point at, if there is one */
+    struct store_upload row;          /* in the store */
     struct etag etag;
     uint64_t position; /* so many bytes are in the store */
     uint64_t filled;   /* what the client says of the window */
@@ -60,6 +62,10 @@ static struct upload *upload_create(struct client *client, const struct frame_he
     upload->key = *key;
     upload->key.data = keep(&place, key->data, key->length);
     upload->terms = *terms;
+    if (terms->condition) {
+        upload->condition = *terms->condition;
+        upload->terms.condition = &upload->condition;
+    }
     upload->attributes = *attributes;
     upload->attributes.type = keep(&place, attributes->type, type_length);
     upload->attributes.metadata = keep(&place, attributes->metadata, attributes->metadata_length);
@@ -92,7 +98,7 @@ static void set_queued(struct upload *upload, bool queued)
 static int begin(struct upload *upload)
 {
     int r = store_upload_begin(upload->client->server->store, &upload->key, upload->attributes.size,
-                               &upload->row);
+                               upload->terms.condition, &upload->row);
 
     upload->begun = r == 0;
     return r;
@@ -103,11 +109,15 @@ int upload_start(struct client *client, const struct frame_header *header, uint3
                  const struct store_terms *terms)
 {
     struct upload *upload = upload_create(client, header, window, key, attributes, terms);
-    int r = upload ? begin(upload) : -ENOMEM;
+    int r;
 
+    if (!upload)
+        return -ENOMEM;
+    r = begin(upload);
     if (r < 0) {
-        if (upload)
-            upload_destroy(upload);
+        if (terms->condition)
+            *terms->condition = upload->condition; /* it may be why */
+        upload_destroy(upload);
         return r;
     }
     client->upload = upload;
@@ -264,7 +274,18 @@ static int advance(struct upload *upload, uint64_t *cost)
     return r < 0 ? r : 1;
 }
 
-/* The same, and does what it asks for. Also what is wrong is answered then. */
+/* As request_answer_failure. */
+static int answer_failure(struct upload *upload, int error)
+{
+    struct client *client = upload->client;
+
+    if (!upload->terms.condition || !upload->condition.failed)
+        return request_answer_failure(client, &upload->header, error, upload->key.bucket);
+    request_answer_conflict(client, &upload->header, &upload->condition, error);
+    return 0;
+}
+
+/* As advance, and does what it asks for. Also what is wrong is answered then. */
 static int advance_or_answer(struct upload *upload, uint64_t *cost)
 {
     struct client *client = upload->client;
@@ -274,7 +295,7 @@ static int advance_or_answer(struct upload *upload, uint64_t *cost)
         r = advance(upload, cost);
         if (r >= 0)
             return r;
-        r = request_answer_failure(client, &upload->header, r, upload->key.bucket);
+        r = answer_failure(upload, r);
         if (r == 0)
             return 1;
         if (r == -EINPROGRESS) {

@@ -179,7 +179,7 @@ bool raw_receive(int fd)
         return false;
     ck_assert_uint_ge(raw_answer.header.length, sizeof(raw_answer.header));
     ck_assert_uint_le(raw_answer.header.length, FRAME_MAX);
-    ck_assert_uint_eq(raw_answer.header.flags & ~(FRAME_ANSWER | FRAME_BULK), 0);
+    ck_assert_uint_eq(raw_answer.header.flags & ~(FRAME_ANSWER | FRAME_BULK | FRAME_CONDITION), 0);
     ck_assert_uint_ne(raw_answer.header.flags & FRAME_ANSWER, 0);
     ck_assert_int_le(raw_answer.header.status, 0);
     raw_answer.length = raw_answer.header.length - sizeof(raw_answer.header);

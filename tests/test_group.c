@@ -112,6 +112,24 @@ static void expect_wrong(struct frame_header header, const struct body *body, in
     expect_failure(1, status);
 }
 
+/* The same, because of that request's condition. */
+static void expect_conflict(uint32_t index, int status, uint64_t version)
+{
+    struct body body = batch_body(count);
+    struct condition_failure conflict;
+    struct batch_failure failure;
+
+    raw_call_bulk(fd, OPERATION_BATCH, &body, 0, length, status);
+    ck_assert_uint_eq(raw_answer.header.flags, FRAME_ANSWER | FRAME_CONDITION);
+    ck_assert_uint_gt(raw_answer.length, sizeof(conflict) + sizeof(failure));
+    memcpy(&conflict, raw_answer.body, sizeof(conflict));
+    memcpy(&failure, raw_answer.body + sizeof(conflict), sizeof(failure));
+    ck_assert_uint_eq(conflict.version, version);
+    ck_assert_uint_eq(failure.index, index);
+    ck_assert_uint_eq(failure.reserved, 0);
+    ck_assert_int_eq(memstore_exists(raw_witness, "new", 3), 0);
+}
+
 /* Asks for the batch, and looks through its answers: they have these statuses, and all is done. */
 static void expect_done(const int *statuses)
 {
@@ -555,6 +573,92 @@ START_TEST(frames_may_change_while_they_are_read)
 }
 END_TEST
 
+/* ---- conditions ---- */
+
+static void add_condition(uint16_t operation, struct condition condition, struct body plain)
+{
+    struct body body = {.length = 0};
+    struct frame_header header;
+
+    body_add(&body, &condition, sizeof(condition));
+    body_add(&body, plain.bytes, plain.length);
+    header = raw_header(operation, body.length);
+    header.flags = FRAME_CONDITION;
+    add_header(header, &body);
+}
+
+static uint64_t canary_version(void)
+{
+    struct memstore_object *object = NULL;
+    uint64_t version;
+
+    ck_assert_int_eq(memstore_info(raw_witness, "small canary", 12, &object), 0);
+    version = memstore_object_version(object);
+    memstore_object_free(object);
+    return version;
+}
+
+START_TEST(condition_that_fails_undoes_all)
+{
+    const struct condition absent = {.kinds = CONDITION_ABSENT};
+    const struct condition present = {.kinds = CONDITION_PRESENT};
+    const struct condition other = {.kinds = CONDITION_VERSION, .version = 1ULL << 60};
+    uint64_t version = canary_version();
+
+    clear();
+    add_put("new");
+    add_condition(OPERATION_PUT, absent, body_put("small canary", "", 0, 10));
+    expect_conflict(1, -EEXIST, version);
+    clear();
+    add_put("new");
+    add_put("new");
+    add_condition(OPERATION_DELETE, other, body_key("small canary"));
+    expect_conflict(2, -ESTALE, version);
+    clear();
+    add_condition(OPERATION_PUT, present, body_put("none", "", 0, 10));
+    expect_conflict(0, -ENOENT, 0);
+    harness_expect(raw_witness, "small canary", "tweet");
+}
+END_TEST
+
+/* It is no failure, like a GET that finds nothing. */
+START_TEST(get_of_what_is_known_fails_no_batch)
+{
+    const int statuses[] = {0, -EALREADY, 0};
+    const struct condition newer = {.kinds = CONDITION_NOT_VERSION, .version = canary_version()};
+
+    clear();
+    add_put("new");
+    add_condition(OPERATION_GET, newer, body_get("small canary", 0, UINT64_MAX));
+    add(OPERATION_GET, body_get("small canary", 0, UINT64_MAX));
+    expect_done(statuses);
+    ck_assert_int_eq(memstore_delete(raw_witness, "new", 3), 0);
+}
+END_TEST
+
+START_TEST(wrong_conditions_fail_the_batch)
+{
+    const struct condition wrong[] = {
+        {.kinds = 0},
+        {.kinds = 32},
+        {.kinds = CONDITION_ABSENT | CONDITION_PRESENT},
+        {.kinds = CONDITION_NOT_VERSION, .version = 1},
+        {.kinds = CONDITION_VERSION},
+    };
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        clear();
+        add_put("new");
+        add_condition(OPERATION_PUT, wrong[i], body_put("small canary", "", 0, 10));
+        expect_failure(1, -EINVAL);
+    }
+    clear();
+    add_condition(OPERATION_EXISTS, (struct condition){.kinds = CONDITION_PRESENT},
+                  body_key("small canary"));
+    expect_failure(0, -EPROTO);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("group");
@@ -581,6 +685,9 @@ int main(void)
     tcase_add_test(bad, parts_may_overlap);
     tcase_add_test(bad, answers_that_do_not_fit_are_told);
     tcase_add_test(bad, the_quota_is_of_the_whole);
+    tcase_add_test(bad, condition_that_fails_undoes_all);
+    tcase_add_test(bad, get_of_what_is_known_fails_no_batch);
+    tcase_add_test(bad, wrong_conditions_fail_the_batch);
     tcase_add_test(bad, frames_may_change_while_they_are_read);
     tcase_set_timeout(bad, 60);
     suite_add_tcase(suite, bad);

@@ -119,7 +119,11 @@ static void queue_answer(struct impostor *impostor, const struct frame_header *r
 static void answer(struct impostor *impostor, const struct frame_header *request)
 {
     struct hello_answer hello = {.magic = PROTOCOL_MAGIC, .version = PROTOCOL_VERSION};
-    struct object_info info = {.type_length = NO_CONTENT_TYPE};
+    struct {
+        struct add_answer sum;
+        struct object_info info;
+    } added = {.info = {.type_length = NO_CONTENT_TYPE}};
+    struct object_info info = added.info;
 
     switch (request->operation) {
     case OPERATION_HELLO:
@@ -128,6 +132,9 @@ static void answer(struct impostor *impostor, const struct frame_header *request
     case OPERATION_PUT:
         info.size = request->bulk_length;
         queue_answer(impostor, request, 0, &info, sizeof(info));
+        break;
+    case OPERATION_ADD:
+        queue_answer(impostor, request, 0, &added, sizeof(added));
         break;
     default:
         queue_answer(impostor, request, 0, NULL, 0);
@@ -381,6 +388,32 @@ static void refuse_the_rest(struct impostor *impostor)
     behave(impostor, INT_MAX);
 }
 
+/* Says that a condition failed, in so many bytes. */
+static void answer_conflict(struct impostor *impostor, size_t length)
+{
+    struct frame_header header = {.flags = FRAME_ANSWER | FRAME_CONDITION, .status = -EEXIST};
+    const struct condition_failure failure = {.version = 7};
+    struct frame frame;
+
+    if (!next_request(impostor, &frame))
+        return;
+    header.operation = frame.header.operation;
+    header.id = frame.header.id;
+    memcpy(connection_queue(&impostor->connection, &header, length), &failure, length);
+    flush(impostor);
+    wait_for_the_end(impostor);
+}
+
+static void tell_conflict(struct impostor *impostor)
+{
+    answer_conflict(impostor, sizeof(struct condition_failure));
+}
+
+static void tell_half_a_conflict(struct impostor *impostor)
+{
+    answer_conflict(impostor, sizeof(struct condition_failure) - 1);
+}
+
 static void hang_up(struct impostor *impostor)
 {
     struct frame frame;
@@ -522,6 +555,23 @@ static int call_exists_twice(struct memstore *store)
     return memstore_exists(store, "k", 1);
 }
 
+static int call_delete(struct memstore *store)
+{
+    return memstore_delete(store, "k", 1);
+}
+
+static int call_delete_if(struct memstore *store)
+{
+    const struct memstore_condition condition = {.size = sizeof(condition), .if_present = 1};
+
+    return memstore_delete_if(store, "k", 1, &condition);
+}
+
+static int call_add(struct memstore *store)
+{
+    return memstore_add(store, "k", 1, 1, NULL);
+}
+
 /* A frame that is larger than the ring. */
 static int call_put_framed(struct memstore *store)
 {
@@ -581,6 +631,9 @@ static const struct {
     {drain_nothing, call_put_large_after, -ETIMEDOUT},
     {drain_too_much, call_put_large_after, -EPROTO},
     {refuse_the_rest, call_put_large_after, -EDQUOT},
+    {tell_conflict, call_delete_if, -EEXIST},
+    {tell_conflict, call_delete, -EPROTO}, /* which had no condition */
+    {tell_half_a_conflict, call_delete_if, -EPROTO},
     {hang_up, call_exists, -ECONNRESET},
 };
 
@@ -647,6 +700,8 @@ END_TEST
  * daemon has not taken. */
 START_TEST(request_is_repeated_if_that_does_no_harm)
 {
+    static int (*const calls[])(struct memstore *) = {call_exists, call_delete, call_delete_if,
+                                                      call_add};
     bool is_taken = _i % 2;
     bool changes = _i / 2;
     bool repeats = !is_taken || !changes;
@@ -655,7 +710,7 @@ START_TEST(request_is_repeated_if_that_does_no_harm)
 
     impostor_start(is_taken ? hang_up_once : hang_up_once_without_a_look);
     store = open_impostor((int)(harness_seconds(5) * 1000));
-    r = changes ? memstore_delete(store, "k", 1) : memstore_exists(store, "k", 1);
+    r = calls[_i / 2](store);
     ck_assert_int_eq(r, !repeats ? -ECONNRESET : changes ? 0 : 1);
     ck_assert_int_eq(atomic_load(&shared->connections), repeats ? 2 : 1);
     memstore_close(store);
@@ -713,7 +768,7 @@ static Suite *suite(void)
                         (int)(sizeof(cases) / sizeof(cases[0])));
     tcase_add_test(tests, daemon_without_rings_will_do);
     tcase_add_test(tests, answers_that_nobody_asked_for_end_the_connection);
-    tcase_add_loop_test(tests, request_is_repeated_if_that_does_no_harm, 0, 4);
+    tcase_add_loop_test(tests, request_is_repeated_if_that_does_no_harm, 0, 8);
     tcase_add_test(tests, buffer_of_a_request_in_the_ring_is_not_used_again);
     tcase_add_test(tests, anything_in_the_ring_harms_no_client);
     return s;

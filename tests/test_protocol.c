@@ -659,6 +659,214 @@ START_TEST(clients_that_hang_up_are_forgotten)
 }
 END_TEST
 
+/* ---- conditions ---- */
+
+static struct body body_add_request(const char *key, uint16_t key_length, int64_t delta)
+{
+    struct add_request request = {.bucket = raw_bucket, .key_length = key_length, .delta = delta};
+    struct body body = {.length = 0};
+
+    body_add(&body, &request, sizeof(request));
+    body_add(&body, key, strlen(key));
+    return body;
+}
+
+static struct body with_condition(struct condition condition, struct body plain)
+{
+    struct body body = {.length = 0};
+
+    body_add(&body, &condition, sizeof(condition));
+    body_add(&body, plain.bytes, plain.length);
+    return body;
+}
+
+static void call_with_flags(int fd, uint16_t operation, uint16_t flags, struct body body,
+                            int status)
+{
+    struct frame_header header = raw_header(operation, body.length);
+
+    header.flags = flags;
+    ck_assert(raw_send_frame(fd, &header, &body));
+    raw_expect_answer(fd, &header, status);
+}
+
+static void call_if(int fd, uint16_t operation, struct condition condition, struct body body,
+                    int status)
+{
+    call_with_flags(fd, operation, FRAME_CONDITION, with_condition(condition, body), status);
+}
+
+/* The answer says so, and what is there. */
+static void expect_conflict(uint64_t version)
+{
+    struct condition_failure failure;
+
+    ck_assert_uint_eq(raw_answer.header.flags, FRAME_ANSWER | FRAME_CONDITION);
+    ck_assert_uint_gt(raw_answer.length, sizeof(failure));
+    memcpy(&failure, raw_answer.body, sizeof(failure));
+    ck_assert_uint_eq(failure.version, version);
+}
+
+static uint64_t canary_version(void)
+{
+    struct memstore_object *object = NULL;
+    uint64_t version;
+
+    ck_assert_int_eq(memstore_info(raw_witness, "small canary", 12, &object), 0);
+    version = memstore_object_version(object);
+    memstore_object_free(object);
+    return version;
+}
+
+static struct body body_of(uint16_t operation)
+{
+    switch (operation) {
+    case OPERATION_PUT:
+        return body_put("small canary", "", 0, 10);
+    case OPERATION_COPY:
+    case OPERATION_MOVE:
+        return body_pair("canary", "small canary");
+    case OPERATION_GET:
+        return body_get("small canary", 0, UINT64_MAX);
+    case OPERATION_LIST:
+        return body_list("");
+    case OPERATION_ADD:
+        return body_add_request("small canary", 12, 1);
+    default:
+        return body_key("small canary");
+    }
+}
+
+START_TEST(conditions_that_fail_are_told_with_the_version)
+{
+    static const uint16_t changes[] = {OPERATION_PUT, OPERATION_DELETE, OPERATION_COPY,
+                                       OPERATION_MOVE, OPERATION_ADD};
+    uint64_t version = canary_version();
+    const struct condition newer = {.kinds = CONDITION_NOT_VERSION, .version = version};
+    const struct condition other = {.kinds = CONDITION_VERSION, .version = version - 1};
+    int fd = raw_open();
+
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        struct body body = body_of(changes[i]);
+
+        call_if(fd, changes[i], (struct condition){.kinds = CONDITION_ABSENT}, body, -EEXIST);
+        expect_conflict(version);
+        call_if(fd, changes[i], other, body, -ESTALE);
+        expect_conflict(version);
+        call_if(fd, changes[i], (struct condition){.kinds = CONDITION_ETAG}, body, -ESTALE);
+        expect_conflict(version);
+    }
+    call_if(fd, OPERATION_DELETE, (struct condition){.kinds = CONDITION_PRESENT}, body_key("none"),
+            -ENOENT);
+    expect_conflict(0);
+    call_if(fd, OPERATION_DELETE, (struct condition){.kinds = CONDITION_ABSENT}, body_key("none"),
+            -ENOENT);
+    ck_assert_uint_eq(raw_answer.header.flags, FRAME_ANSWER); /* that condition holds */
+    call_if(fd, OPERATION_GET, newer, body_get("small canary", 0, UINT64_MAX), -EALREADY);
+    expect_conflict(version);
+    call_if(fd, OPERATION_INFO, newer, body_key("small canary"), -EALREADY);
+    expect_conflict(version);
+    call_if(fd, OPERATION_INFO, other, body_key("small canary"), -EINVAL);
+    call_if(fd, OPERATION_INFO, (struct condition){.kinds = CONDITION_NOT_VERSION},
+            body_key("small canary"), 0);
+    call_if(fd, OPERATION_GET, newer, body_get("none", 0, UINT64_MAX), -ENOENT);
+    ck_assert_uint_eq(raw_answer.header.flags, FRAME_ANSWER);
+    harness_expect(raw_witness, "small canary", "tweet");
+    raw_done(fd);
+}
+END_TEST
+
+START_TEST(conditions_that_contradict_themselves_are_refused)
+{
+    static const uint16_t changes[] = {OPERATION_PUT, OPERATION_DELETE, OPERATION_COPY,
+                                       OPERATION_MOVE, OPERATION_ADD};
+    const struct condition wrong[] = {
+        {.kinds = 0},
+        {.kinds = 32},
+        {.kinds = UINT32_MAX},
+        {.kinds = CONDITION_PRESENT | 1U << 31},
+        {.kinds = CONDITION_ABSENT | CONDITION_PRESENT},
+        {.kinds = CONDITION_ABSENT | CONDITION_VERSION, .version = 1},
+        {.kinds = CONDITION_ABSENT | CONDITION_ETAG},
+        {.kinds = CONDITION_NOT_VERSION, .version = 1},
+        {.kinds = CONDITION_VERSION | CONDITION_NOT_VERSION, .version = 1},
+        {.kinds = CONDITION_VERSION},
+        {.kinds = CONDITION_VERSION | CONDITION_PRESENT},
+    };
+    int fd = raw_open();
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        for (size_t j = 0; j < sizeof(changes) / sizeof(changes[0]); j++)
+            call_if(fd, changes[j], wrong[i], body_of(changes[j]), -EINVAL);
+        if (wrong[i].kinds != CONDITION_NOT_VERSION)
+            call_if(fd, OPERATION_GET, wrong[i], body_of(OPERATION_GET), -EINVAL);
+    }
+    harness_expect(raw_witness, "small canary", "tweet");
+    raw_done(fd);
+}
+END_TEST
+
+START_TEST(conditions_that_are_malformed_are_refused)
+{
+    static const uint16_t none[] = {OPERATION_EXISTS, OPERATION_LIST, OPERATION_STATS,
+                                    OPERATION_HOLDERS};
+    const struct condition present = {.kinds = CONDITION_PRESENT};
+    const struct condition reserved = {.kinds = CONDITION_PRESENT, .reserved = 1};
+    struct body whole = with_condition(present, body_of(OPERATION_DELETE));
+    int fd = raw_open();
+
+    for (size_t cut = 0; cut < whole.length; cut++) {
+        struct body body = whole;
+
+        body.length = cut;
+        call_with_flags(fd, OPERATION_DELETE, FRAME_CONDITION, body, -EPROTO);
+    }
+    call_if(fd, OPERATION_DELETE, reserved, body_of(OPERATION_DELETE), -EPROTO);
+    /* One that is not announced, and one that does not belong there. */
+    call_with_flags(fd, OPERATION_DELETE, 0, whole, -EPROTO);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        call_if(fd, none[i], present, body_of(none[i]), -EPROTO);
+    harness_expect(raw_witness, "small canary", "tweet");
+    raw_done(fd);
+}
+END_TEST
+
+START_TEST(add_that_is_malformed_is_refused)
+{
+    static const char key[KEY_MAX + 2] = "";
+    struct body body = body_add_request("number", 6, INT64_MIN);
+    struct add_answer sum;
+    int fd = raw_open();
+
+    raw_call(fd, OPERATION_ADD, &body, 0);
+    memcpy(&sum, raw_answer.body, sizeof(sum));
+    ck_assert_int_eq(sum.value, INT64_MIN);
+    ck_assert_uint_eq(raw_answer.length, sizeof(sum) + sizeof(struct object_info));
+    for (size_t cut = 0; cut < body.length; cut++) {
+        struct body part = body;
+
+        part.length = cut;
+        raw_call(fd, OPERATION_ADD, &part, -EPROTO);
+    }
+    body_add(&body, "", 1);
+    raw_call(fd, OPERATION_ADD, &body, -EPROTO);
+    body = body_add_request("number", 6, 1);
+    body.bytes[offsetof(struct add_request, reserved)] = 1;
+    raw_call(fd, OPERATION_ADD, &body, -EPROTO);
+    body = body_add_request("", KEY_MAX + 1, 1);
+    body_add(&body, key, KEY_MAX + 1);
+    raw_call(fd, OPERATION_ADD, &body, -ENAMETOOLONG);
+    body = body_add_request("number", 6, 1);
+    memset(body.bytes, 0xff, sizeof(uint32_t)); /* another bucket */
+    raw_call(fd, OPERATION_ADD, &body, -ENXIO);
+    body = body_add_request("small canary", 12, 1);
+    raw_call(fd, OPERATION_ADD, &body, -EINVAL);
+    harness_expect(raw_witness, "number", "-9223372036854775808");
+    ck_assert_int_eq(memstore_delete(raw_witness, "number", 6), 0);
+    raw_done(fd);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("protocol");
@@ -698,6 +906,10 @@ static Suite *suite(void)
     tcase_add_test(bodies, ranges_beyond_the_end_are_refused);
     tcase_add_test(bodies, wrong_metadata_is_refused);
     tcase_add_test(bodies, attributes_too_long_are_refused);
+    tcase_add_test(bodies, conditions_that_fail_are_told_with_the_version);
+    tcase_add_test(bodies, conditions_that_contradict_themselves_are_refused);
+    tcase_add_test(bodies, conditions_that_are_malformed_are_refused);
+    tcase_add_test(bodies, add_that_is_malformed_is_refused);
     return s;
 }
 

@@ -67,7 +67,7 @@ static void upload(const char *key, uint64_t size, uint8_t value)
     uint8_t *place;
     int r;
 
-    while ((r = store_upload_begin(store, &name, size, &one)) == 1)
+    while ((r = store_upload_begin(store, &name, size, NULL, &one)) == 1)
         continue;
     ck_assert_int_eq(r, 0);
     commit();
@@ -96,7 +96,7 @@ static void remove_key(const char *key)
 {
     struct store_key name = key_of(key);
 
-    ck_assert_int_eq(store_delete(store, &name), 0);
+    ck_assert_int_eq(store_delete(store, &name, NULL), 0);
     commit();
 }
 
@@ -180,7 +180,7 @@ START_TEST(what_is_dropped_leaves_them_as_they_were)
 
     upload("a", 2 * MIB, '1');
     upload("a", 2 * MIB, '2');
-    ck_assert_int_eq(store_upload_begin(store, &name, 2 * MIB, &one), 0);
+    ck_assert_int_eq(store_upload_begin(store, &name, 2 * MIB, NULL, &one), 0);
     store_close(store); /* before the commit */
     open_store();
     ck_assert_uint_eq(store_garbage(store), 0);

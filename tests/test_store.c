@@ -1,4 +1,5 @@
 /* The store by itself, in an environment of its own: quota, counters, blobs, memory, scans. */
+#include "daemon/condition.h"
 #include "daemon/store.h"
 #include "harness.h"
 #include "protocol.h"
@@ -67,26 +68,27 @@ static int put(const char *key, size_t size)
 static int remove_key(const char *key)
 {
     struct store_key name = key_of(key);
-    int r = store_delete(store, &name);
+    int r = store_delete(store, &name, NULL);
 
     if (r == -EAGAIN) {
         ck_assert_int_eq(store_commit(store), 0);
-        r = store_delete(store, &name);
+        r = store_delete(store, &name, NULL);
     }
     return r;
 }
 
 static int change_pair(int (*change)(struct store *, const struct store_key *,
-                                     const struct store_key *, struct record *),
+                                     const struct store_key *, struct store_condition *,
+                                     struct record *),
                        const char *from, const char *to)
 {
     struct store_key source = key_of(from), target = key_of(to);
     struct record record;
-    int r = change(store, &source, &target, &record);
+    int r = change(store, &source, &target, NULL, &record);
 
     if (r == -EAGAIN) {
         ck_assert_int_eq(store_commit(store), 0);
-        r = change(store, &source, &target, &record);
+        r = change(store, &source, &target, NULL, &record);
     }
     return r;
 }
@@ -403,8 +405,8 @@ START_TEST(unknown_bucket)
     open_store(STORE_NO_LIMIT, 64 * MIB);
     ck_assert_int_eq(store_put(store, &nowhere, &attributes, &terms, "", &record), -ENXIO);
     ck_assert_int_eq(store_get(store, &nowhere, &record, NULL), -ENXIO);
-    ck_assert_int_eq(store_delete(store, &nowhere), -ENXIO);
-    ck_assert_int_eq(store_copy(store, &nowhere, &nowhere, &record), -ENXIO);
+    ck_assert_int_eq(store_delete(store, &nowhere, NULL), -ENXIO);
+    ck_assert_int_eq(store_copy(store, &nowhere, &nowhere, NULL, &record), -ENXIO);
     ck_assert_int_eq(store_scan_open(store, &nowhere, NULL, &scan), -ENXIO);
     nowhere.bucket = 0;
     ck_assert_int_eq(store_get(store, &nowhere, &record, NULL), -ENXIO);
@@ -650,6 +652,63 @@ START_TEST(large_blobs_are_freed_later)
 }
 END_TEST
 
+/* An object that is over, whose row is still there. */
+static void put_over(const char *key, const char *value)
+{
+    const struct store_terms shortest = {.ttl = 1};
+    struct record attributes = {
+        .size = strlen(value), .type = "text", .type_length = 4, .metadata = (const uint8_t *)""};
+    struct store_key name = key_of(key);
+    struct record record;
+
+    while (store_put(store, &name, &attributes, &shortest, value, &record) == -EAGAIN)
+        ck_assert_int_eq(store_commit(store), 0);
+    ck_assert_int_eq(store_commit(store), 0);
+    while (store_get(store, &name, &record, NULL) == 0)
+        ;
+}
+
+START_TEST(what_is_over_is_absent)
+{
+    struct store_condition absent = {.wanted = {.kinds = CONDITION_ABSENT}};
+    struct store_condition present = {.wanted = {.kinds = CONDITION_PRESENT}};
+    struct store_key key = key_of("k"), other = key_of("other");
+    struct store_terms conditional = {.ttl = TTL_NEVER, .condition = &present};
+    struct record attributes = {.size = 3, .type_length = NO_CONTENT_TYPE};
+    struct store_upload upload = {0};
+    struct record record;
+    int64_t sum;
+
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    ck_assert_int_eq(put("other", 3), 0);
+    put_over("k", "41");
+    ck_assert_int_eq(store_put(store, &key, &attributes, &conditional, "new", &record), -ENOENT);
+    ck_assert(present.failed);
+    ck_assert_uint_eq(present.version, 0);
+    ck_assert_int_eq(store_delete(store, &key, &present), -ENOENT);
+    ck_assert(present.failed);
+    ck_assert_int_eq(store_delete(store, &key, &absent), -ENOENT);
+    ck_assert(!absent.failed);
+    ck_assert_int_eq(store_touch(store, &key, TTL_NEVER, &present, &record), -ENOENT);
+    ck_assert_int_eq(store_copy(store, &other, &key, &present, &record), -ENOENT);
+    ck_assert_int_eq(store_move(store, &other, &key, &present, &record), -ENOENT);
+    ck_assert_int_eq(store_upload_begin(store, &key, MIB, &present, &upload), -ENOENT);
+    ck_assert_int_eq(store_add(store, &key, 1, &present, &sum, &record), -ENOENT);
+    ck_assert_int_eq(store_add(store, &key, 1, &absent, &sum, &record), 0);
+    ck_assert_int_eq(sum, 1);
+    ck_assert_uint_eq(record.type_length, NO_CONTENT_TYPE);
+    ck_assert_int_eq(record.expires, 0);
+    conditional.condition = &absent;
+    put_over("k", "41");
+    ck_assert_int_eq(store_put(store, &key, &attributes, &conditional, "new", &record), 0);
+    put_over("k", "41");
+    ck_assert_int_eq(store_copy(store, &other, &key, &absent, &record), 0);
+    put_over("k", "41");
+    ck_assert_int_eq(store_move(store, &other, &key, &absent, &record), 0);
+    ck_assert_int_eq(store_commit(store), 0);
+}
+END_TEST
+
 START_TEST(scan_is_a_snapshot_in_order)
 {
     struct store_key images = key_of("im"), after = key_of("images/b"), none = key_of("zz");
@@ -789,6 +848,7 @@ int main(void)
     tcase_add_test(tcase, rows_in_ascending_order_fill_their_pages);
     tcase_add_test(tcase, changes_go_in_groups_after_it_was_full);
     tcase_add_test(tcase, large_blobs_are_freed_later);
+    tcase_add_test(tcase, what_is_over_is_absent);
     tcase_add_test(tcase, scan_is_a_snapshot_in_order);
     tcase_add_test(tcase, scan_waits_for_no_memory);
     tcase_add_test(tcase, damage_is_noticed);

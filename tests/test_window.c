@@ -355,6 +355,74 @@ START_TEST(what_cannot_have_been_filled_is_an_error)
 END_TEST
 
 /* Nothing of it is left, and what was there stays. */
+/* ---- conditions ---- */
+
+/* As filler_ask, only if there is no such object. */
+static void filler_ask_absent(struct filler *filler, const char *key)
+{
+    const struct condition absent = {.kinds = CONDITION_ABSENT};
+    const struct body plain = window_body(key, filler->window_size);
+    struct body body = {.length = 0};
+
+    body_add(&body, &absent, sizeof(absent));
+    body_add(&body, plain.bytes, plain.length);
+    filler->header = raw_header(OPERATION_PUT, body.length);
+    filler->header.flags = FRAME_BULK | FRAME_CONDITION;
+    filler->header.bulk_offset = OFFSET;
+    filler->header.bulk_length = filler->size;
+    filler->filled = 0;
+    ck_assert(raw_send_frame(filler->fd, &filler->header, &body));
+}
+
+static void expect_conflict(struct filler *filler, const char *key)
+{
+    struct memstore_object *object = NULL;
+    struct condition_failure failure;
+
+    ck_assert(raw_receive(filler->fd));
+    ck_assert_int_eq(raw_answer.header.status, -EEXIST);
+    ck_assert_uint_eq(raw_answer.header.flags, FRAME_ANSWER | FRAME_CONDITION);
+    ck_assert_uint_eq(raw_answer.header.id, filler->header.id);
+    ck_assert_uint_gt(raw_answer.length, sizeof(failure));
+    memcpy(&failure, raw_answer.body, sizeof(failure));
+    ck_assert_int_eq(memstore_info(raw_witness, key, strlen(key), &object), 0);
+    ck_assert_uint_eq(failure.version, memstore_object_version(object));
+    memstore_object_free(object);
+}
+
+START_TEST(condition_is_looked_at_before_the_value)
+{
+    struct filler filler = filler_open(SIZE, WINDOW);
+
+    filler_ask_absent(&filler, "canary");
+    expect_conflict(&filler, "canary");
+    filler_ask_absent(&filler, "new");
+    filler_fill_all(&filler, WINDOW);
+    raw_expect_answer(filler.fd, &filler.header, 0);
+    expect_value("new", SIZE);
+    filler_done(&filler);
+}
+END_TEST
+
+START_TEST(condition_is_decided_behind_the_value)
+{
+    struct filler filler = filler_open(SIZE, WINDOW);
+
+    for (int i = 0; i < 20; i++) {
+        memstore_delete(raw_witness, "late", 4);
+        filler_ask_absent(&filler, "late");
+        filler_fill(&filler, WINDOW);
+        while (drained(&filler) == 0)
+            raw_ring_sleep(filler.fd, atomic_load(&filler.page->changes));
+        harness_put(raw_witness, "late", "faster");
+        filler_fill_all(&filler, WINDOW);
+        expect_conflict(&filler, "late");
+        harness_expect(raw_witness, "late", "faster");
+    }
+    filler_done(&filler);
+}
+END_TEST
+
 START_TEST(client_that_goes_in_the_middle_leaves_nothing)
 {
     struct filler filler = filler_open(30 << 20, BUFFER - OFFSET);
@@ -416,6 +484,8 @@ static Suite *suite(void)
     tcase_add_test(tests, window_needs_a_ring);
     tcase_add_test(tests, window_needs_a_buffer);
     tcase_add_test(tests, what_cannot_have_been_filled_is_an_error);
+    tcase_add_test(tests, condition_is_looked_at_before_the_value);
+    tcase_add_test(tests, condition_is_decided_behind_the_value);
     tcase_add_loop_test(tests, client_that_goes_in_the_middle_leaves_nothing, 0, 2);
     tcase_add_checked_fixture(waiting, raw_setup_impatient, raw_teardown);
     suite_add_tcase(s, waiting);
