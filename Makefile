@@ -50,7 +50,7 @@ test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
-TESTS := common connection store events daemon protocol buffer ring window ringing scribble \
+TESTS := common connection store events lifetimes daemon protocol buffer ring window ringing scribble \
 	impostor group upload hostile patience pins waiting behaviour limit expiry ephemeral bucket \
 	processes handle batch bulk writer reserve condition add wait watch lock once command tree \
 	direct view fork holders install systemd
@@ -59,6 +59,8 @@ THRICE := behaviour limit expiry ephemeral bucket processes handle batch bulk up
 	condition add wait watch lock once command
 # These run twice, over the socket and through a ring.
 TWICE := protocol buffer group hostile waiting
+# These have the daemon's parts in them.
+store_tests := $(addprefix $(BUILD)/tests/test_,store spares events lifetimes)
 harness_objects := $(BUILD)/tests/harness.o
 
 binaries := $(BUILD)/memstored $(BUILD)/memstore
@@ -84,7 +86,7 @@ flags_of = $(shell $(PKG_CONFIG) --cflags $(1))
 libs_of = $(shell $(PKG_CONFIG) --libs $(1))
 
 $(BUILD)/client/environment.o: ALL_CFLAGS += $(call flags_of,$(client_packages))
-$(BUILD)/daemon/%.o $(BUILD)/tests/test_store.o $(BUILD)/tests/test_spares.o: ALL_CFLAGS += $(call flags_of,$(daemon_packages))
+$(BUILD)/daemon/%.o $(store_tests:%=%.o): ALL_CFLAGS += $(call flags_of,$(daemon_packages))
 $(BUILD)/cli/%.o: ALL_CFLAGS += $(call flags_of,$(cli_packages))
 $(BUILD)/tests/%.o: ALL_CFLAGS += $(call flags_of,$(test_packages)) -Wno-missing-prototypes
 
@@ -116,9 +118,8 @@ $(BUILD)/memstore: $(cli_objects) $(BUILD)/libmemstore.a
 # ---- tests ----
 
 $(BUILD)/tests/test_common $(BUILD)/tests/test_connection $(BUILD)/tests/test_impostor: $(common_objects)
-$(BUILD)/tests/test_store $(BUILD)/tests/test_spares $(BUILD)/tests/test_events: \
-	$(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
-$(BUILD)/tests/test_store $(BUILD)/tests/test_spares $(BUILD)/tests/test_events: packages_used = $(daemon_packages)
+$(store_tests): $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
+$(store_tests): packages_used = $(daemon_packages)
 $(BUILD)/tests/test_buffer $(BUILD)/tests/test_upload: packages_used = libxxhash
 raw_tests := protocol buffer ring window scribble group upload hostile patience pins waiting
 $(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o $(BUILD)/tests/raw_ring.o

@@ -11,7 +11,8 @@
 #include <time.h>
 
 #define MIB ((size_t)1 << 20)
-#define SHORT 30       /* milliseconds: soon over */
+#define SHORT 30       /* milliseconds: over before long */
+#define SOON 700       /* not before the next few calls */
 #define LONG 3600000   /* not in this test */
 #define SECOND 1000000 /* microseconds: what the clocks may differ by */
 
@@ -225,7 +226,7 @@ START_TEST(what_is_over_is_not_there)
     struct memstore_list *list;
 
     put("other", "lives", 0);
-    put("k", "v", SHORT);
+    put("k", "v", SOON);
     harness_expect(store, "k", "v");
     await_end("k");
     ck_assert_int_eq(memstore_get(store, "k", 1, 0, MEMSTORE_TO_END, &object), -ENOENT);
@@ -251,9 +252,9 @@ START_TEST(readers_see_the_end_for_themselves)
     struct memstore_view *view;
     struct memstore_list *list;
 
-    put("a", "v", 300);
+    put("a", "v", SOON);
     put("b", "v", LONG);
-    put("c", "v", 300);
+    put("c", "v", SOON);
     put("d", "v", 0);
     ck_assert_int_eq(memstore_exists(reader, "a", 1), 1);
     ck_assert_int_eq(kill(server->pid, SIGSTOP), 0);
@@ -331,7 +332,7 @@ START_TEST(view_outlives_its_object)
     char *bytes = malloc(MIB);
 
     harness_fill(bytes, MIB, 1);
-    ck_assert_int_eq(put_for("k", bytes, MIB, 200), 0);
+    ck_assert_int_eq(put_for("k", bytes, MIB, SOON), 0);
     view = harness_view(store, "k");
     await_end("k");
     for (int i = 0; i < 20; i++)
@@ -382,15 +383,15 @@ END_TEST
 
 START_TEST(touch_makes_lives_longer_and_shorter)
 {
-    put("longer", "v", 100);
-    put("for ever", "v", 100);
-    put("default", "v", 100);
+    put("longer", "v", SOON);
+    put("for ever", "v", SOON);
+    put("default", "v", SOON);
     put("shorter", "v", LONG);
     ck_assert_int_eq(touch("longer", LONG), 0);
     ck_assert_int_eq(touch("for ever", -1), 0);
     ck_assert_int_eq(touch("default", 0), 0);
-    ck_assert_int_eq(touch("shorter", 100), 0);
-    await_lifetime(100);
+    ck_assert_int_eq(touch("shorter", SHORT), 0);
+    await_lifetime(SOON);
     ck_assert(exists("longer") && exists("for ever") && exists("default"));
     ck_assert(!exists("shorter"));
     ck_assert_int_eq(end_of("for ever"), 0);
@@ -404,16 +405,16 @@ END_TEST
 
 START_TEST(new_object_has_its_own_end)
 {
-    put("for ever", "old", 100);
-    put("longer", "old", 100);
+    put("for ever", "old", SOON);
+    put("longer", "old", SOON);
     put("shorter", "old", LONG);
-    put("deleted", "old", 100);
+    put("deleted", "old", SOON);
     put("for ever", "new", 0);
     put("longer", "new", LONG);
-    put("shorter", "new", 100);
+    put("shorter", "new", SHORT);
     ck_assert_int_eq(memstore_delete(store, "deleted", 7), 0);
     put("deleted", "new", 0);
-    await_lifetime(100);
+    await_lifetime(SOON);
     harness_expect(store, "for ever", "new");
     harness_expect(store, "longer", "new");
     harness_expect(store, "deleted", "new");
@@ -443,7 +444,7 @@ START_TEST(copies_and_moves_end_like_their_source)
     put("source", "v", 0);
     ck_assert_int_eq(memstore_copy(store, "source", 6, "target", 6, NULL), 0);
     ck_assert_int_eq(end_of("target"), 0);
-    put("source", "v", 100);
+    put("source", "v", SOON);
     ck_assert_int_eq(memstore_copy(store, "source", 6, "target", 6, NULL), 0);
     ck_assert_int_eq(memstore_move(store, "source", 6, "moved", 5, NULL), 0);
     await_end("target");
@@ -455,7 +456,7 @@ END_TEST
 /* Every way to put. */
 START_TEST(all_puts_have_lifetimes)
 {
-    const struct memstore_put_options options = {.size = sizeof(options), .ttl_ms = 200};
+    const struct memstore_put_options options = {.size = sizeof(options), .ttl_ms = SOON};
     const struct memstore_batch_options atomic = {.size = sizeof(atomic), .atomic = 1};
     struct memstore_reservation *reservation;
     struct memstore_writer *writer;
@@ -476,7 +477,8 @@ START_TEST(all_puts_have_lifetimes)
         ck_assert_int_eq(memstore_batch_get(batch, "small", 5), 0);
         ck_assert_int_eq(memstore_batch_run(batch), 0);
         ck_assert_int_eq(memstore_batch_status(batch, 2), 0);
-        expect_end(memstore_object_expires(memstore_batch_object(batch, 2)), utc_now() + 200000);
+        expect_end(memstore_object_expires(memstore_batch_object(batch, 2)),
+                   utc_now() + SOON * 1000);
         memstore_batch_destroy(batch);
         await_empty();
     }
@@ -487,11 +489,11 @@ END_TEST
 /* The writer took longer than that. */
 START_TEST(lifetime_begins_with_the_object)
 {
-    const struct memstore_put_options options = {.size = sizeof(options), .ttl_ms = 300};
+    const struct memstore_put_options options = {.size = sizeof(options), .ttl_ms = SOON};
     struct memstore_writer *writer;
 
     ck_assert_int_eq(memstore_writer_open(store, "k", 1, &options, &writer), 0);
-    await_lifetime(350);
+    await_lifetime(SOON + 50);
     ck_assert_int_eq(memstore_writer_commit(writer, NULL), 0);
     ck_assert(exists("k"));
     await_end("k");
@@ -500,9 +502,10 @@ END_TEST
 
 /* ---- limits ---- */
 
-static void fill(int count, size_t size, int64_t ttl)
+/* Lifetimes from `ttl` on, of which the last is `spread` longer. */
+static void fill_spread(int count, size_t size, int64_t ttl, int64_t spread)
 {
-    const struct memstore_put_options options = {.size = sizeof(options), .ttl_ms = ttl};
+    struct memstore_put_options options = {.size = sizeof(options)};
     struct memstore_batch *batch;
     char *value = calloc(1, size + 1);
     char key[16];
@@ -511,6 +514,7 @@ static void fill(int count, size_t size, int64_t ttl)
     for (int i = 0; i < count; i++) {
         int length = snprintf(key, sizeof(key), "fill-%d", i);
 
+        options.ttl_ms = ttl + spread * i / count;
         ck_assert_int_eq(memstore_batch_put(batch, key, (size_t)length, value, size, &options), 0);
     }
     ck_assert_int_eq(memstore_batch_run(batch), 0);
@@ -519,31 +523,54 @@ static void fill(int count, size_t size, int64_t ttl)
     free(value);
 }
 
-/* What is over makes room for a put that comes at once, in all forms of a put. */
+static void fill(int count, size_t size, int64_t ttl)
+{
+    fill_spread(count, size, ttl, 0);
+}
+
+static int wake_server(int index, void *argument)
+{
+    (void)index;
+    (void)argument;
+    poll(NULL, 0, 100);
+    return kill(server->pid, SIGCONT);
+}
+
+/* Fills the store with what is over when the daemon gets the next request, which it will at once.
+ */
+static pid_t fill_with_what_is_over(void)
+{
+    int64_t ttl = (int64_t)(harness_seconds(1) * 1000);
+
+    fill(20000, 20, ttl);
+    ck_assert_int_eq(kill(server->pid, SIGSTOP), 0);
+    poll(NULL, 0, (int)ttl);
+    return harness_fork(wake_server, 0, NULL);
+}
+
+/* What is over makes room for a put, in all forms of a put. */
 START_TEST(what_is_over_does_not_count)
 {
     const struct memstore_batch_options atomic = {.size = sizeof(atomic), .atomic = 1};
-    struct memstore_batch *batch;
     char *large = calloc(1, 400000);
+    struct memstore_batch *batch;
+    pid_t waker;
 
     start("400000");
-    for (int i = 0; i < 3; i++) {
-        fill(20000, 20, 500);
-        put("mark", "", 500);
-        await_end("mark");
-        if (i == 2) {
-            ck_assert_int_eq(memstore_batch_create(store, &atomic, &batch), 0);
-            ck_assert_int_eq(memstore_batch_put(batch, "k", 1, large, 400000, NULL), 0);
-            ck_assert_msg(memstore_batch_run(batch) == 0, "%s", memstore_message());
-            memstore_batch_destroy(batch);
-        } else {
-            /* The larger one comes piece by piece. */
-            ck_assert_msg(put_for("k", large, i == 0 ? 250000 : 400000, 0) == 0, "%s",
-                          memstore_message());
-        }
-        ck_assert_int_eq(put_for("more", large, 400000, 0), -EDQUOT);
-        ck_assert_int_eq(memstore_delete(store, "k", 1), 0);
+    waker = fill_with_what_is_over();
+    if (_i == 2) {
+        ck_assert_int_eq(memstore_batch_create(store, &atomic, &batch), 0);
+        ck_assert_int_eq(memstore_batch_put(batch, "k", 1, large, 400000, NULL), 0);
+        ck_assert_msg(memstore_batch_run(batch) == 0, "%s", memstore_message());
+        memstore_batch_destroy(batch);
+    } else {
+        /* The larger one comes piece by piece. */
+        ck_assert_msg(put_for("k", large, _i == 0 ? 250000 : 400000, 0) == 0, "%s",
+                      memstore_message());
     }
+    ck_assert_int_eq(waitpid(waker, NULL, 0), waker);
+    ck_assert_int_eq(put_for("more", large, 400000, 0), -EDQUOT);
+    ck_assert_uint_eq(harness_stats(store).objects, 1);
     free(large);
 }
 END_TEST
@@ -555,10 +582,11 @@ START_TEST(what_does_not_fit_is_refused_all_the_same)
 
     start("1000");
     ck_assert_int_eq(put_for("k", large, 900, 0), 0);
-    for (int i = 0; i < 200; i++) {
-        put("over", "12345", 1);
+    fill_spread(100000, 0, SOON, (int64_t)(harness_seconds(4) * 1000));
+    await_end("fill-0");
+    for (int i = 0; i < 10; i++)
         ck_assert_int_eq(put_for("large", large, 101, 0), -EDQUOT);
-    }
+    ck_assert(exists("fill-99999"));
     free(large);
 }
 END_TEST
@@ -567,17 +595,18 @@ START_TEST(memory_of_what_is_over_is_used_again)
 {
     size_t size = _i ? 3 * MIB : 5000;
     char *value = calloc(1, size);
+    int64_t ttl = (int64_t)harness_seconds(1) * 1000;
     char key[16];
     int count = 0;
     int r;
 
     server = harness_start("--max-size", "none", "--max-memory", "24M");
     store = harness_open(server);
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < 2; round++) {
         count = 0;
         do {
             snprintf(key, sizeof(key), "%d", count++);
-            r = put_for(key, value, size, 1500);
+            r = put_for(key, value, size, ttl);
         } while (r == 0);
         ck_assert_int_eq(r, -ENOSPC);
         ck_assert_int_gt(count, 3);
@@ -679,7 +708,7 @@ int main(void)
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(limits, 60);
     tcase_add_checked_fixture(limits, setup_bare, teardown);
-    tcase_add_test(limits, what_is_over_does_not_count);
+    tcase_add_loop_test(limits, what_is_over_does_not_count, 0, 3);
     tcase_add_test(limits, what_does_not_fit_is_refused_all_the_same);
     tcase_add_loop_test(limits, memory_of_what_is_over_is_used_again, 0, 2);
     suite_add_tcase(suite, limits);
