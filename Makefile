@@ -35,8 +35,9 @@ DAEMON := main guard closer options lock_file data_folder memory listener \
 CLIENT := handle pool turns channel connect await sockets ringing stream memfd bulk fork \
 	environment direct message object condition put_head put get view key add wait watch lock \
 	once list pair touch bucket writer reserve batch batch_answers pipeline atomic url stats holders
-CLI := main arguments help commands key text status input output doomed progress transfer tally \
-	folder walk tree tree_put tree_get print json
+CLI := main arguments options duration commands help help_objects help_waiting help_store key text \
+	status input output doomed progress transfer objects report tally folder walk tree tree_put \
+	tree_get child wait watch lock once print json
 
 common_objects := $(COMMON:%=$(BUILD)/common/%.o)
 daemon_objects := $(DAEMON:%=$(BUILD)/daemon/%.o) $(common_objects)
@@ -52,11 +53,11 @@ packages := $(daemon_packages) $(cli_packages) $(test_packages)
 # Test programs, one topic each; tests/run runs them and adds up.
 TESTS := common connection store events lifetimes daemon protocol buffer ring window ringing scribble \
 	impostor group upload hostile patience pins waiting behaviour limit expiry ephemeral bucket \
-	processes handle batch bulk writer reserve condition add wait watch lock once command tree \
+	processes handle batch bulk writer reserve condition add wait watch lock once command command_waiting tree \
 	direct view fork holders install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
 THRICE := behaviour limit expiry ephemeral bucket processes handle batch bulk upload writer reserve \
-	condition add wait watch lock once command
+	condition add wait watch lock once command command_waiting
 # These run twice, over the socket and through a ring.
 TWICE := protocol buffer group hostile waiting
 # These have the daemon's parts in them.
@@ -123,7 +124,9 @@ $(store_tests): packages_used = $(daemon_packages)
 $(BUILD)/tests/test_buffer $(BUILD)/tests/test_upload: packages_used = libxxhash
 raw_tests := protocol buffer ring window scribble group upload hostile patience pins waiting
 $(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o $(BUILD)/tests/raw_ring.o
-$(BUILD)/tests/test_command: packages_used = jansson
+shell_tests := command command_waiting
+$(shell_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/shell.o
+$(shell_tests:%=$(BUILD)/tests/test_%): packages_used = jansson
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(harness_objects) $(BUILD)/libmemstore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(test_packages) $(client_packages) $(packages_used))

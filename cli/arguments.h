@@ -14,23 +14,31 @@ struct command;
 struct arguments {
     const struct command *command; /* NULL: none was named, which only --help may do */
     const char *socket;            /* NULL: the library's default */
-    int timeout_ms;                /* 0: the library's default */
+    const char *bucket;            /* NULL: the library's default */
+    int timeout_ms;                /* 0: none was given */
     bool help;
     bool version;
     const char *content_type;           /* NULL: none */
     struct memstore_metadata *metadata; /* ends with a NULL name */
     size_t metadata_count;
+    int64_t ttl_ms; /* 0: none was given; -1: never */
     uint64_t offset;
     uint64_t length; /* MEMSTORE_TO_END: all that follows the offset */
     uint64_t limit;
     bool has_limit;
+    enum memstore_until until; /* 0: none was given */
+    uint64_t after;            /* a version */
+    bool has_after;
+    uint64_t from; /* a version, or MEMSTORE_FROM_NOW */
     bool is_long;
     bool ends_with_nul;
     bool is_json;
     bool is_recursive;
     bool is_all;
+    char given[128]; /* by letter: not 0 if the option was given */
     char **operands; /* what is not an option: keys and files, NULL-terminated */
     int operand_count;
+    char *const *child; /* the command that stands behind "--", NULL-terminated; NULL: none */
 };
 
 /*

@@ -1,8 +1,13 @@
-/* What --help prints. */
+/* What --help says. */
 #ifndef MEMSTORE_CLI_HELP_H
 #define MEMSTORE_CLI_HELP_H
 
-/* The help of a command, or of memstore as a whole for NULL, to stdout. */
-void help_print(const char *command);
+/* Prints the help of a command; NULL: that of memstore as a whole. */
+void help_print(const char *text);
+
+extern const char help_put[], help_get[], help_exists[], help_rm[], help_ls[], help_info[],
+    help_cp[], help_mv[], help_touch[], help_url[];
+extern const char help_wait[], help_watch[], help_lock[], help_once[];
+extern const char help_stats[], help_holders[];
 
 #endif

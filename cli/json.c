@@ -1,5 +1,6 @@
 #include "json.h"
 
+#include "print.h"
 #include "text.h"
 
 #include <jansson.h>
@@ -201,6 +202,28 @@ enum status json_tally(const struct tally *tally)
         return out_of_memory();
     }
     json_write(object, JSON_INDENT(2));
+    putchar('\n');
+    return STATUS_DONE;
+}
+
+static json_t *event_json(const struct memstore_event *event)
+{
+    json_t *object = json_object();
+
+    if (set_number(object, "version", event->version) ||
+        json_object_set_new(object, "kind", json_string(print_event_kind(event))) ||
+        (event->kind != MEMSTORE_EVENT_GAP &&
+         set_text(object, "key", "key_base64", event->key, event->key_length))) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+enum status json_event(const struct memstore_event *event)
+{
+    if (!json_write(event_json(event), 0))
+        return out_of_memory();
     putchar('\n');
     return STATUS_DONE;
 }

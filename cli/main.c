@@ -40,7 +40,8 @@ static enum status run_online(const struct arguments *arguments)
     struct memstore_options options = {
         .size = sizeof(options),
         .socket = arguments->socket,
-        .timeout_ms = arguments->timeout_ms,
+        .bucket = arguments->command->is_global ? "default" : arguments->bucket,
+        .timeout_ms = arguments->command->waits ? 0 : arguments->timeout_ms,
     };
     struct memstore *store;
     enum status status;
@@ -58,7 +59,7 @@ static enum status run(const struct arguments *arguments)
     if (arguments->version)
         printf("memstore %s\n", MEMSTORE_VERSION);
     else if (arguments->help)
-        help_print(arguments->command ? arguments->command->name : NULL);
+        help_print(arguments->command ? arguments->command->help : NULL);
     else if (arguments->command->is_offline)
         return arguments->command->run(NULL, arguments);
     else

@@ -224,6 +224,28 @@ enum status print_stats(const struct memstore_stats *stats)
     return STATUS_DONE;
 }
 
+const char *print_event_kind(const struct memstore_event *event)
+{
+    switch (event->kind) {
+    case MEMSTORE_EVENT_PUT:
+        return "put";
+    case MEMSTORE_EVENT_DELETE:
+        return "delete";
+    case MEMSTORE_EVENT_EXPIRE:
+        return "expire";
+    case MEMSTORE_EVENT_EVICT:
+        return "evict";
+    default:
+        return "gap";
+    }
+}
+
+enum status print_event(const struct memstore_event *event)
+{
+    printf("%" PRIu64 "\t%s\t", event->version, print_event_kind(event));
+    return print_bytes(event->key, event->key_length, '\n');
+}
+
 static void print_holder_for_people(const struct memstore_holder *holder)
 {
     const struct passwd *user = getpwuid(holder->uid);

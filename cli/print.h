@@ -22,6 +22,12 @@ enum status print_object(const struct memstore_object *object);
 /* Sizes as people read them, and the exact bytes. */
 enum status print_stats(const struct memstore_stats *stats);
 
+/* Version, kind and key, with tabs between. */
+enum status print_event(const struct memstore_event *event);
+
+/* What kind of event it is, in a word. */
+const char *print_event_kind(const struct memstore_event *event);
+
 /* A table, or tabs and exact numbers where stdout is no terminal. */
 enum status print_holders(const struct memstore_holder *holders, size_t count);
 

@@ -11,6 +11,7 @@ enum status {
     STATUS_FULL = 3,        /* over quota or out of memory */
     STATUS_UNREACHABLE = 4, /* no daemon, or none that answers in time */
     STATUS_FAILED = 5,      /* anything else */
+    STATUS_CONFLICT = 6,    /* the store is not as it was to be: another has the lock */
 };
 
 /* The status for an error of the library in which -ENOENT speaks of the socket. */

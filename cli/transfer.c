@@ -112,6 +112,7 @@ struct memstore_put_options transfer_put_options(const struct arguments *argumen
         .content_type = arguments->content_type,
         .metadata = arguments->metadata,
         .metadata_count = arguments->metadata_count,
+        .ttl_ms = arguments->ttl_ms,
     };
 }
 
@@ -157,8 +158,7 @@ static int write_value(struct output *output, const struct memstore_object *obje
     return error;
 }
 
-static enum status save_value(const struct memstore_object *object, const char *key,
-                              const char *path)
+enum status transfer_write(const struct memstore_object *object, const char *key, const char *path)
 {
     struct output output;
     const char *name;
@@ -185,7 +185,7 @@ enum status transfer_get(struct memstore *store, const struct arguments *argumen
 
     if (error)
         return complain_key(error);
-    status = save_value(object, key.bytes, arguments_operand(arguments, 1));
+    status = transfer_write(object, key.bytes, arguments_operand(arguments, 1));
     memstore_object_free(object);
     return status;
 }

@@ -32,6 +32,9 @@ enum status transfer_put_rest(const struct upload *upload);
 /* What the command line says to store with a value. */
 struct memstore_put_options transfer_put_options(const struct arguments *arguments);
 
+/* Writes the value of an object to a file; NULL is standard output. */
+enum status transfer_write(const struct memstore_object *object, const char *key, const char *path);
+
 enum status transfer_put(struct memstore *store, const struct arguments *arguments);
 
 enum status transfer_get(struct memstore *store, const struct arguments *arguments);

@@ -1,5 +1,6 @@
 /* The command memstore, as a user of a shell meets it. */
 #include "tests/harness.h"
+#include "tests/shell.h"
 
 #include <check.h>
 #include <jansson.h>
@@ -11,8 +12,6 @@
 
 #define MIB (1024 * 1024)
 
-static struct harness_daemon *the_daemon; /* NULL: none was started */
-
 static void setup(void)
 {
     harness_setup();
@@ -23,50 +22,6 @@ static void setup_alone(void)
 {
     harness_setup();
     the_daemon = NULL;
-}
-
-/* Runs a command in the test's folder, expects the exit status, returns what it wrote. */
-__attribute__((format(printf, 2, 3))) static char *output_of(int status, const char *format, ...)
-{
-    char *command;
-    char *output;
-    va_list arguments;
-    int got;
-
-    va_start(arguments, format);
-    ck_assert_int_ge(vasprintf(&command, format, arguments), 0);
-    va_end(arguments);
-    got = harness_shell(the_daemon, &output, "cd %s && { %s\n}", harness_folder, command);
-    ck_assert_msg(got == status, "%s: exit status %d, not %d:\n%s", command, got, status, output);
-    free(command);
-    return output;
-}
-
-/* The same, and it writes exactly this. */
-static void expect(int status, const char *expected, const char *command)
-{
-    char *output = output_of(status, "%s", command);
-
-    ck_assert_msg(strcmp(output, expected) == 0, "%s: wrote\n%s\nand not\n%s", command, output,
-                  expected);
-    free(output);
-}
-
-/* The same, and it writes one line, which has these words in it (NULL ends them). */
-__attribute__((sentinel)) static void expect_error(int status, const char *command, ...)
-{
-    char *output = output_of(status, "%s", command);
-    char *newline = strchr(output, '\n');
-    const char *word;
-    va_list words;
-
-    ck_assert_msg(strncmp(output, "memstore: ", 10) == 0, "%s: %s", command, output);
-    ck_assert_msg(newline && newline[1] == '\0', "%s: not one line: %s", command, output);
-    va_start(words, command);
-    while ((word = va_arg(words, const char *)))
-        ck_assert_msg(strstr(output, word), "%s: no '%s' in: %s", command, word, output);
-    va_end(words);
-    free(output);
 }
 
 static void write_file(const char *name, size_t size)
@@ -439,33 +394,6 @@ END_TEST
 
 /* ---- JSON ---- */
 
-static json_t *json_of(const char *command)
-{
-    char *output = output_of(0, "%s", command);
-    json_error_t error;
-    json_t *value = json_loads(output, 0, &error);
-
-    ck_assert_msg(value, "%s: %s in:\n%s", command, error.text, output);
-    free(output);
-    return value;
-}
-
-static const char *text_in(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    ck_assert_msg(text, "no text %s", name);
-    return text;
-}
-
-static json_int_t number_in(const json_t *object, const char *name)
-{
-    const json_t *number = json_object_get(object, name);
-
-    ck_assert_msg(json_is_integer(number), "no number %s", name);
-    return json_integer_value(number);
-}
-
 START_TEST(info_as_json)
 {
     json_t *info;
@@ -638,6 +566,10 @@ START_TEST(nonsense_is_status_2)
         {"exists --json k", "--json"},
         {"put", "put needs"},
         {"put k file more", "'more'"},
+        {"put --json k", "--recursive"},
+        {"put --range 1:2 k f", "--range"},
+        {"rm --all k", "--recursive"},
+        {"get --recursive --range 0:1 p d", "--recursive"},
         {"put -m novalue k /dev/null", "'novalue'"},
         {"put -m a=1 -m a=2 k /dev/null", "'a'"},
         {"put k -t", "'-t'"},
@@ -685,8 +617,9 @@ END_TEST
 
 START_TEST(help_teaches)
 {
-    static const char *const commands[] = {"put",  "get", "exists", "rm",  "ls",
-                                           "info", "cp",  "mv",     "url", "stats"};
+    static const char *const commands[] = {"put",   "get",  "exists", "rm",     "ls",    "info",
+                                           "cp",    "mv",   "url",    "stats",  "touch", "wait",
+                                           "watch", "lock", "once",   "holders"};
     char *output = output_of(0, "memstore --help");
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -706,7 +639,8 @@ START_TEST(help_teaches)
     ck_assert_ptr_eq(strstr(output + 9, memstore_version()), output + 9);
     free(output);
     expect(0, "0\n",
-           "{ memstore --help; for c in put get exists rm ls info cp mv url stats; do "
+           "{ memstore --help; for c in put get exists rm ls info cp mv touch url wait watch lock "
+           "once stats holders; do "
            "memstore $c -h; done; } | grep -c '.\\{101\\}' || true");
 }
 END_TEST

@@ -1,0 +1,128 @@
+#include "objects.h"
+
+#include "arguments.h"
+#include "client/memstore.h"
+#include "json.h"
+#include "key.h"
+#include "print.h"
+
+#include <stdlib.h>
+
+static struct key key_operand(const struct arguments *arguments, int index)
+{
+    return key_of_argument(arguments->operands[index]);
+}
+
+enum status objects_exists(struct memstore *store, const struct arguments *arguments)
+{
+    struct key key = key_operand(arguments, 0);
+    int answer = memstore_exists(store, key.bytes, key.length);
+
+    if (answer >= 0)
+        return answer ? STATUS_DONE : STATUS_MISSING;
+    return complain_store(answer);
+}
+
+static enum status remove_one(struct memstore *store, struct key key)
+{
+    int error = memstore_delete(store, key.bytes, key.length);
+
+    return error ? complain_key(error) : STATUS_DONE;
+}
+
+enum status objects_rm(struct memstore *store, const struct arguments *arguments)
+{
+    enum status worst = STATUS_DONE;
+
+    for (int i = 0; i < arguments->operand_count; i++) {
+        enum status status = remove_one(store, key_operand(arguments, i));
+
+        if (status > worst)
+            worst = status;
+        if (status == STATUS_UNREACHABLE)
+            break;
+    }
+    return worst;
+}
+
+enum status objects_ls(struct memstore *store, const struct arguments *arguments)
+{
+    struct key prefix = key_of_argument(arguments->operand_count > 0 ? arguments->operands[0] : "");
+    struct memstore_list_options options = {
+        .size = sizeof(options),
+        .limit = arguments->limit,
+        .has_limit = arguments->has_limit,
+    };
+    struct memstore_list *list;
+    enum status status;
+    int error = memstore_list(store, prefix.bytes, prefix.length, &options, &list);
+
+    if (error)
+        return complain_store(error);
+    if (arguments->is_json)
+        status = json_list(list);
+    else if (arguments->is_long)
+        status = print_long_list(list, arguments->ends_with_nul);
+    else
+        status = print_list(list, arguments->ends_with_nul);
+    memstore_list_free(list);
+    return status;
+}
+
+enum status objects_info(struct memstore *store, const struct arguments *arguments)
+{
+    struct key key = key_operand(arguments, 0);
+    struct memstore_object *object;
+    enum status status;
+    int error = memstore_info(store, key.bytes, key.length, &object);
+
+    if (error)
+        return complain_key(error);
+    status = arguments->is_json ? json_object_info(object) : print_object(object);
+    memstore_object_free(object);
+    return status;
+}
+
+enum status objects_cp(struct memstore *store, const struct arguments *arguments)
+{
+    struct key source = key_operand(arguments, 0);
+    struct key target = key_operand(arguments, 1);
+    int error =
+        memstore_copy(store, source.bytes, source.length, target.bytes, target.length, NULL);
+
+    return error ? complain_key(error) : STATUS_DONE;
+}
+
+enum status objects_mv(struct memstore *store, const struct arguments *arguments)
+{
+    struct key source = key_operand(arguments, 0);
+    struct key target = key_operand(arguments, 1);
+    int error =
+        memstore_move(store, source.bytes, source.length, target.bytes, target.length, NULL);
+
+    return error ? complain_key(error) : STATUS_DONE;
+}
+
+enum status objects_url(struct memstore *store, const struct arguments *arguments)
+{
+    struct key key = key_operand(arguments, 0);
+    enum status status;
+    size_t length;
+    char *url;
+    int error = memstore_url(key.bytes, key.length, 0, &url, &length);
+
+    (void)store;
+    if (error)
+        return complain_store(error);
+    status = print_bytes(url, length, '\n');
+    free(url);
+    return status;
+}
+
+enum status objects_touch(struct memstore *store, const struct arguments *arguments)
+{
+    struct key key = key_operand(arguments, 0);
+    int error = memstore_touch(store, key.bytes, key.length, arguments->ttl_ms, NULL, NULL);
+
+    return error ? complain_key(error) : STATUS_DONE;
+}
