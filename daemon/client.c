@@ -54,6 +54,15 @@ static void set_ready(struct client *client, bool ready)
     client->is_ready = ready;
 }
 
+void client_line_up(struct client *client, struct client_queue *queue)
+{
+    if (client->answered)
+        TAILQ_REMOVE(client->answered, client, replied);
+    if (queue)
+        TAILQ_INSERT_TAIL(queue, client, replied);
+    client->answered = queue;
+}
+
 /* ---- life ---- */
 
 static void watch(struct client *client, uint32_t events)
@@ -261,9 +270,7 @@ void client_close(struct client *client)
     if (client->claim)
         lock_claim_end(client->claim);
     set_ready(client, false);
-    if (client->is_replied)
-        TAILQ_REMOVE(&server->replied, client, replied);
-    client->is_replied = false;
+    client_line_up(client, NULL);
     if (client->waiting_since)
         TAILQ_REMOVE(&server->waiting, client, waiting);
     TAILQ_REMOVE(&server->all, client, all);
@@ -375,6 +382,15 @@ void client_go_on(struct client *client)
 
 /* ---- answers ---- */
 
+void client_told(struct client *client)
+{
+    if (client->dead)
+        return;
+    client->uncommitted = 0;
+    rings_wake(client); /* it may have been quiet, and the answer may be longer than its ring */
+    client_line_up(client, &client->server->told);
+}
+
 uint8_t *client_answer(struct client *client, const struct frame_header *request,
                        const struct frame_header *extra, size_t body_length)
 {
@@ -392,9 +408,8 @@ uint8_t *client_answer(struct client *client, const struct frame_header *request
     client->uncommitted += sizeof(header) + body_length;
     if (header.status == -EMSGSIZE)
         client->chain_broken = true;
-    if (!client->is_replied)
-        TAILQ_INSERT_TAIL(&client->server->replied, client, replied);
-    client->is_replied = true;
+    if (client->answered != &client->server->replied)
+        client_line_up(client, &client->server->replied);
     return body;
 }
 

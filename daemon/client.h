@@ -12,6 +12,9 @@
 #include <sys/types.h>
 
 struct server;
+struct client;
+
+TAILQ_HEAD(client_queue, client);
 
 /* Something that epoll watches. */
 struct source {
@@ -25,31 +28,32 @@ struct client {
     struct bulk bulk;
     struct pins pins; /* of a direct reader */
     uid_t uid;
-    bool greeted;              /* said HELLO */
-    bool ended;                /* has sent all it will */
-    bool closing;              /* gets its answers, and is closed then */
-    bool dead;                 /* closed; freed at the end of the turn */
-    bool is_large;             /* its next request moves much: it waits for its time */
-    bool progress;             /* since it was last waited for */
-    bool chain_broken;         /* an answer did not fit: what is chained to it is not done */
-    uint32_t interest;         /* what epoll watches for */
-    uint64_t moved;            /* bytes of values in its share of this turn */
-    size_t uncommitted;        /* bytes of answers that the next commit decides on */
-    struct listing *listing;   /* under way; nothing else is handled meanwhile */
-    struct upload *upload;     /* the same */
-    struct wait *wait;         /* the same */
-    struct watch *watch;       /* the same, without an end */
-    struct lock_claim *claim;  /* the same, until it has the lock */
-    struct owner *owner;       /* of objects; NULL: it has none yet (lifetimes.h) */
-    uint64_t waiting_since;    /* 0: it is not waited for */
-    uint64_t ring_used;        /* when a request last came through the ring */
-    uint32_t ring_changes;     /* what the ring's futex was set to */
-    bool ring_moved;           /* something was put into it or taken out since */
-    bool is_ready, is_replied; /* in those queues */
-    bool is_active;            /* rings.h */
-    bool is_warm;              /* idle.h */
-    uint64_t bulk_used;        /* when the bulk buffer was */
-    int64_t short_since;       /* when there was no room for its request, boottime.h; or 0 */
+    bool greeted;                  /* said HELLO */
+    bool ended;                    /* has sent all it will */
+    bool closing;                  /* gets its answers, and is closed then */
+    bool dead;                     /* closed; freed at the end of the turn */
+    bool is_large;                 /* its next request moves much: it waits for its time */
+    bool progress;                 /* since it was last waited for */
+    bool chain_broken;             /* an answer did not fit: what is chained to it is not done */
+    uint32_t interest;             /* what epoll watches for */
+    uint64_t moved;                /* bytes of values in its share of this turn */
+    size_t uncommitted;            /* bytes of answers that the next commit decides on */
+    struct listing *listing;       /* under way; nothing else is handled meanwhile */
+    struct upload *upload;         /* the same */
+    struct wait *wait;             /* the same */
+    struct watch *watch;           /* the same, without an end */
+    struct lock_claim *claim;      /* the same, until it has the lock */
+    struct client_queue *answered; /* queue of those with answers that it is in; or NULL */
+    struct owner *owner;           /* of objects; NULL: it has none yet (lifetimes.h) */
+    uint64_t waiting_since;        /* 0: it is not waited for */
+    uint64_t ring_used;            /* when a request last came through the ring */
+    uint32_t ring_changes;         /* what the ring's futex was set to */
+    bool ring_moved;               /* something was put into it or taken out since */
+    bool is_ready;                 /* in that queue */
+    bool is_active;                /* rings.h */
+    bool is_warm;                  /* idle.h */
+    uint64_t bulk_used;            /* when the bulk buffer was */
+    int64_t short_since;           /* when there was no room for its request, boottime.h; or 0 */
     TAILQ_ENTRY(client) all, ready, replied, waiting, active, warm, direct, dead_entry;
 };
 
@@ -73,6 +77,13 @@ void client_flush(struct client *client);
 
 /* Its requests got no further because of a listing or an upload; it has ended. */
 void client_go_on(struct client *client);
+
+/* Puts it into a queue of those that have answers to be sent, instead of another. NULL: none. */
+void client_line_up(struct client *client, struct client_queue *queue);
+
+/* It has been answered what it waited for, and that is committed. One change may be what many wait
+ * for: so it is sent in a turn where there is time for it. */
+void client_told(struct client *client);
 
 /* Times that a request may ask for something before it can be handled. */
 #define WISHES_MAX 4

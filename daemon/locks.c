@@ -190,8 +190,6 @@ static void refuse(struct lock_claim *claim, int error)
     lock_claim_end(claim);
     client_answer_error(client, &header, error, "there is no version for the lock: %s",
                         strerror(-error));
-    if (!client->dead)
-        client_go_on(client);
 }
 
 /* Gives the lock to who has waited longest. */
@@ -207,6 +205,16 @@ static void grant(struct locks *locks, struct lock *lock, uint64_t token)
     set_state(locks, lock, LOCK_GRANTED);
 }
 
+/* Before the commit. */
+static void give_up(struct lock_claim *claim, int error)
+{
+    struct client *client = claim->client;
+
+    refuse(claim, error);
+    if (!client->dead)
+        client_go_on(client);
+}
+
 void locks_grant(struct server *server)
 {
     struct locks *locks = &server->locks;
@@ -219,22 +227,19 @@ void locks_grant(struct server *server)
         if (lock && r == 0)
             grant(locks, lock, token);
         else if (lock)
-            refuse(TAILQ_FIRST(&lock->waiting), r); /* NOLINT(clang-analyzer-unix.Malloc) */
+            give_up(TAILQ_FIRST(&lock->waiting), r); /* NOLINT(clang-analyzer-unix.Malloc) */
     }
 }
 
 static void tell(struct lock_claim *claim)
 {
     const struct lock_answer answer = {.token = claim->token};
-    struct client *client = claim->client;
     uint8_t *body;
 
     claim->holds = true;
-    body = client_answer(client, &claim->header, NULL, sizeof(answer));
+    body = client_answer(claim->client, &claim->header, NULL, sizeof(answer));
     if (body)
         memcpy(body, &answer, sizeof(answer));
-    if (!client->dead)
-        client_go_on(client);
 }
 
 void locks_settle(struct server *server, int error)
@@ -250,6 +255,6 @@ void locks_settle(struct server *server, int error)
             refuse(lock->holder, error);
         else
             tell(lock->holder);
-        client->uncommitted = 0; /* nothing is open any more */
+        client_told(client);
     }
 }

@@ -27,6 +27,7 @@
 #define LONG_TURN 200000    /* microseconds */
 #define ACCEPT_PAUSE 100000 /* microseconds */
 #define ACCEPTS_MAX 64      /* in one turn */
+#define TOLD_MAX 128        /* the same */
 
 /* Descriptors that are not clients': listeners, epoll, store, and what libraries need. */
 #define DESCRIPTORS_KEPT 32
@@ -233,15 +234,23 @@ static void process_large(struct server *server)
     server->large_allowed = server->large_done = false;
 }
 
+static void flush(struct client *client)
+{
+    client_line_up(client, NULL);
+    client_flush(client);
+}
+
 static void flush_replied(struct server *server)
 {
-    struct client *client;
+    while (!TAILQ_EMPTY(&server->replied))
+        flush(TAILQ_FIRST(&server->replied));
+}
 
-    while ((client = TAILQ_FIRST(&server->replied))) {
-        TAILQ_REMOVE(&server->replied, client, replied);
-        client->is_replied = false;
-        client_flush(client);
-    }
+/* Those whom one commit woke may be many. */
+static void flush_told(struct server *server)
+{
+    for (size_t i = 0; i < TOLD_MAX && !TAILQ_EMPTY(&server->told); i++)
+        flush(TAILQ_FIRST(&server->told));
 }
 
 static void close_overdue(struct server *server)
@@ -287,8 +296,8 @@ static void keep_watchdog(struct server *server)
 static bool is_busy(const struct server *server)
 {
     return !TAILQ_EMPTY(&server->ready) || !TAILQ_EMPTY(&server->listings) ||
-           !TAILQ_EMPTY(&server->uploads) || !TAILQ_EMPTY(&server->watches.behind) ||
-           !TAILQ_EMPTY(&server->locks.free);
+           !TAILQ_EMPTY(&server->uploads) || watches_are_behind(&server->watches) ||
+           !TAILQ_EMPTY(&server->locks.free) || !TAILQ_EMPTY(&server->told);
 }
 
 /* Milliseconds that epoll may sleep. */
@@ -341,11 +350,12 @@ static int server_turn(struct server *server, bool more)
     locks_grant(server);
     server_commit(server);
     flush_replied(server);
+    watches_continue(server);
+    flush_told(server);
     process_large(server);
     uploads_continue(server);
     server_commit(server);
     listings_continue(server);
-    watches_continue(server);
     flush_replied(server);
     lifetimes_end(server);
     remains_clear(server);
@@ -437,6 +447,7 @@ static int server_init(struct server *server, const struct server_settings *sett
     TAILQ_INIT(&server->all);
     TAILQ_INIT(&server->ready);
     TAILQ_INIT(&server->replied);
+    TAILQ_INIT(&server->told);
     TAILQ_INIT(&server->waiting);
     TAILQ_INIT(&server->warm);
     TAILQ_INIT(&server->dead);

@@ -19,7 +19,6 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-TAILQ_HEAD(client_queue, client);
 TAILQ_HEAD(listing_queue, listing);
 TAILQ_HEAD(upload_turns, upload);
 
@@ -37,6 +36,7 @@ struct server {
     struct client_queue all;
     struct client_queue ready;   /* have requests to be handled */
     struct client_queue replied; /* have answers from this turn */
+    struct client_queue told;    /* have answers that they waited for */
     struct client_queue waiting; /* are waited for, the longest first */
     struct client_queue warm;    /* have bulk buffers to give back, the idlest first */
     struct client_queue dead;    /* to be freed at the end of the turn */

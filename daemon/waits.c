@@ -8,11 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KINDS (WAIT_CHANGED + 1)
+
 /* A key that is waited for; it goes with the last who waits for it. */
 struct awaited {
-    struct table_entry entry; /* first */
-    struct wait_queue waits;
-    uint8_t bytes[]; /* of the key */
+    struct table_entry entry;       /* first */
+    struct wait_queue waits[KINDS]; /* by enum wait_until: whom a state cannot be for is not
+                                     * looked at */
+    bool is_judged;                 /* stays though nobody waits any more */
+    uint8_t bytes[];                /* of the key */
 };
 
 struct wait {
@@ -48,7 +52,9 @@ static struct awaited *awaited_create(struct waits *waits, const struct store_ke
         memcpy(awaited->bytes, key->data, key->length);
     awaited->entry.key = *key;
     awaited->entry.key.data = awaited->bytes;
-    TAILQ_INIT(&awaited->waits);
+    awaited->is_judged = false;
+    for (size_t i = 0; i < KINDS; i++)
+        TAILQ_INIT(&awaited->waits[i]);
     if (table_add(&waits->table, &awaited->entry) < 0) {
         free(awaited);
         return NULL;
@@ -59,6 +65,17 @@ static struct awaited *awaited_create(struct waits *waits, const struct store_ke
 static struct awaited *awaited_find(struct waits *waits, const struct store_key *key)
 {
     return (struct awaited *)table_find(&waits->table, key);
+}
+
+static void awaited_drop_unused(struct waits *waits, struct awaited *awaited)
+{
+    if (awaited->is_judged)
+        return;
+    for (size_t i = 0; i < KINDS; i++)
+        if (!TAILQ_EMPTY(&awaited->waits[i]))
+            return;
+    table_remove(&waits->table, &awaited->entry);
+    free(awaited);
 }
 
 static void settle(struct wait *wait)
@@ -90,7 +107,7 @@ int wait_start(struct client *client, const struct frame_header *header,
                           .version = version,
                           .awaited = awaited,
                           .is_fresh = true};
-    TAILQ_INSERT_TAIL(&awaited->waits, wait, entry);
+    TAILQ_INSERT_TAIL(&awaited->waits[until], wait, entry);
     TAILQ_INSERT_TAIL(&waits->fresh, wait, fresh);
     waits->count++;
     client->wait = wait;
@@ -103,14 +120,11 @@ void wait_cancel(struct wait *wait)
     struct awaited *awaited = wait->awaited;
 
     settle(wait);
-    TAILQ_REMOVE(&awaited->waits, wait, entry);
+    TAILQ_REMOVE(&awaited->waits[wait->until], wait, entry);
     waits->count--;
     wait->client->wait = NULL;
     free(wait);
-    if (!TAILQ_EMPTY(&awaited->waits))
-        return;
-    table_remove(&waits->table, &awaited->entry);
-    free(awaited);
+    awaited_drop_unused(waits, awaited);
 }
 
 /* ---- answers ---- */
@@ -157,10 +171,7 @@ static void answer(struct wait *wait, const struct state *state)
         client_answer(client, &header, NULL, 0);
     else
         request_answer_failure(client, &header, state->found, bucket);
-    if (client->dead)
-        return;
-    client->uncommitted = 0; /* what is told is committed */
-    client_go_on(client);
+    client_told(client);
 }
 
 static void judge(struct wait *wait, const struct state *state)
@@ -172,21 +183,34 @@ static void judge(struct wait *wait, const struct state *state)
         answer(wait, state);
 }
 
+static void judge_all(struct wait_queue *queue, const struct state *state)
+{
+    struct wait *wait, *next;
+
+    for (wait = TAILQ_FIRST(queue); wait; wait = next) {
+        next = TAILQ_NEXT(wait, entry);
+        judge(wait, state);
+    }
+}
+
 void waits_tell(struct server *server, const struct event *event)
 {
     const struct store_key key = {
         .bucket = event->bucket, .data = event->key, .length = event->key_length};
     struct awaited *awaited = awaited_find(&server->waits, &key);
-    struct wait *wait, *next;
     struct state state;
 
     if (!awaited)
         return;
+    awaited->is_judged = true; /* and so stays here until all of it is */
     state = look_up(server, &key);
-    for (wait = TAILQ_FIRST(&awaited->waits); wait; wait = next) {
-        next = TAILQ_NEXT(wait, entry); /* with the last one the key goes */
-        judge(wait, &state);
-    }
+    if (state.found != -ENOENT)
+        judge_all(&awaited->waits[WAIT_EXISTS], &state);
+    if (state.found != 0)
+        judge_all(&awaited->waits[WAIT_GONE], &state);
+    judge_all(&awaited->waits[WAIT_CHANGED], &state);
+    awaited->is_judged = false;
+    awaited_drop_unused(&server->waits, awaited);
 }
 
 void waits_begin(struct server *server)

@@ -12,26 +12,33 @@
 /* Unsent bytes of a client that may get more. */
 #define UNSENT_MAX FRAME_MAX
 
-/* Events that one who is behind looks at in a turn, and how many of them have their go. */
+/* What may be done in a turn, in events that are looked at, and by one before the next has its go.
+ * To tell of an event, and to begin with somebody, costs as much as looking at so many. */
+#define TURN (1U << 16)
 #define SHARE 4096
-#define AT_WORK_MAX 16
+#define TELL_COST 16
+#define BEGIN_COST 512
 
 /* A bucket that is watched; it goes with the last who watches it. */
 struct watched {
     struct table_entry entry; /* first; the name is empty */
-    struct watch_queue watches;
+    struct watch_queue idle;  /* have been told of all; the longest first */
+    struct watch_queue full;  /* have no room */
+    size_t count;             /* of those who watch it */
+    bool has_news;            /* in watches.news */
+    uint64_t first;           /* event of the history since then; the idle know all before it */
+    TAILQ_ENTRY(watched) news;
 };
 
 struct watch {
     struct client *client;
     struct frame_header header;
     struct watched *watched;
-    uint64_t from;  /* the version, until it has begun */
-    uint64_t next;  /* event of the history to go on with, when it is behind */
-    bool has_begun; /* its request has been answered */
-    bool is_behind;
-    bool is_queued; /* in watches.behind */
-    TAILQ_ENTRY(watch) entry, behind;
+    uint64_t from;             /* the version, until it has begun */
+    uint64_t next;             /* event of the history to go on with */
+    bool has_begun;            /* its request has been answered */
+    struct watch_queue *queue; /* that it is in: idle, full, watches.behind */
+    TAILQ_ENTRY(watch) entry;
     size_t prefix_length;
     uint8_t prefix[];
 };
@@ -40,6 +47,7 @@ int watches_init(struct watches *watches, uint64_t version)
 {
     int r = table_init(&watches->table);
 
+    TAILQ_INIT(&watches->news);
     TAILQ_INIT(&watches->behind);
     return r < 0 ? r : history_init(&watches->history, version);
 }
@@ -66,12 +74,13 @@ static struct watched *watched_find(struct watches *watches, uint32_t bucket)
 
 static struct watched *watched_create(struct watches *watches, uint32_t bucket)
 {
-    struct watched *watched = malloc(sizeof(*watched));
+    struct watched *watched = calloc(1, sizeof(*watched));
 
     if (!watched)
         return NULL;
     watched->entry.key = bucket_key(bucket);
-    TAILQ_INIT(&watched->watches);
+    TAILQ_INIT(&watched->idle);
+    TAILQ_INIT(&watched->full);
     if (table_add(&watches->table, &watched->entry) < 0) {
         free(watched);
         return NULL;
@@ -79,15 +88,22 @@ static struct watched *watched_create(struct watches *watches, uint32_t bucket)
     return watched;
 }
 
-static void set_queued(struct watch *watch, bool queued)
+static void move_to(struct watch *watch, struct watch_queue *queue)
 {
-    struct watches *watches = &watch->client->server->watches;
+    if (watch->queue)
+        TAILQ_REMOVE(watch->queue, watch, entry);
+    if (queue)
+        TAILQ_INSERT_TAIL(queue, watch, entry);
+    watch->queue = queue;
+}
 
-    if (queued && !watch->is_queued)
-        TAILQ_INSERT_TAIL(&watches->behind, watch, behind);
-    else if (!queued && watch->is_queued)
-        TAILQ_REMOVE(&watches->behind, watch, behind);
-    watch->is_queued = queued;
+static void set_news(struct watches *watches, struct watched *watched, bool has_news)
+{
+    if (has_news && !watched->has_news)
+        TAILQ_INSERT_TAIL(&watches->news, watched, news);
+    else if (!has_news && watched->has_news)
+        TAILQ_REMOVE(&watches->news, watched, news);
+    watched->has_news = has_news;
 }
 
 int watch_start(struct client *client, const struct frame_header *header,
@@ -110,14 +126,13 @@ int watch_start(struct client *client, const struct frame_header *header,
     watch->header = *header;
     watch->watched = watched;
     watch->from = from;
-    watch->is_behind = true;
     watch->prefix_length = prefix->length;
     if (prefix->length > 0)
         memcpy(watch->prefix, prefix->data, prefix->length);
-    TAILQ_INSERT_TAIL(&watched->watches, watch, entry);
+    watched->count++;
     watches->count++;
     client->watch = watch;
-    set_queued(watch, true);
+    move_to(watch, &watches->behind);
     return 0;
 }
 
@@ -126,13 +141,13 @@ void watch_cancel(struct watch *watch)
     struct watches *watches = &watch->client->server->watches;
     struct watched *watched = watch->watched;
 
-    set_queued(watch, false);
-    TAILQ_REMOVE(&watched->watches, watch, entry);
+    move_to(watch, NULL);
     watches->count--;
     watch->client->watch = NULL;
     free(watch);
-    if (!TAILQ_EMPTY(&watched->watches))
+    if (--watched->count > 0)
         return;
+    set_news(watches, watched, false);
     table_remove(&watches->table, &watched->entry);
     free(watched);
 }
@@ -163,8 +178,7 @@ static bool send_frame(struct watch *watch, const void *body, size_t length, con
     memcpy(place, body, length);
     if (more_length > 0)
         memcpy(place + length, more, more_length);
-    client->uncommitted = 0; /* what is told is committed */
-    rings_wake(client);      /* it may have been quiet, and its ring be full */
+    client_told(client);
     return true;
 }
 
@@ -186,30 +200,26 @@ static bool send_gap(struct watch *watch, uint64_t version)
 void watches_tell(struct server *server, const struct event *event)
 {
     struct watches *watches = &server->watches;
-    uint64_t number = watches->history.end;
     struct watched *watched = watched_find(watches, event->bucket);
-    struct watch *watch, *next;
 
-    history_add(&watches->history, event);
-    for (watch = watched ? TAILQ_FIRST(&watched->watches) : NULL; watch; watch = next) {
-        next = TAILQ_NEXT(watch, entry); /* with the last one the bucket goes */
-        if (watch->is_behind || !is_for(watch, event))
-            continue;
-        if (has_room(watch)) {
-            send_event(watch, event);
-        } else {
-            watch->is_behind = true;
-            watch->next = number;
-        }
+    if (watched && !watched->has_news) {
+        watched->first = watches->history.end;
+        set_news(watches, watched, true);
     }
+    history_add(&watches->history, event);
 }
 
 /* ---- going on ---- */
 
+bool watches_are_behind(const struct watches *watches)
+{
+    return !TAILQ_EMPTY(&watches->behind) || !TAILQ_EMPTY(&watches->news);
+}
+
 void watch_look(struct watch *watch)
 {
-    if (watch->is_behind && has_room(watch))
-        set_queued(watch, true);
+    if (watch->queue == &watch->watched->full && has_room(watch))
+        move_to(watch, &watch->client->server->watches.behind);
 }
 
 /* Ends the watch: there is no such bucket. */
@@ -221,10 +231,7 @@ static bool refuse(struct watch *watch, int error)
 
     watch_cancel(watch);
     request_answer_failure(client, &header, error, bucket);
-    if (client->dead)
-        return false;
-    client->uncommitted = 0;
-    client_go_on(client);
+    client_told(client);
     return false;
 }
 
@@ -263,44 +270,55 @@ static bool skip_forgotten(struct watch *watch, const struct history *history)
     return send_gap(watch, history->forgotten);
 }
 
-static void go_on(struct watch *watch)
+/* Goes on with one who is behind. Returns what it cost, as events that are looked at. */
+static unsigned go_on(struct watch *watch)
 {
-    const struct history *history = &watch->client->server->watches.history;
+    struct watches *watches = &watch->client->server->watches;
+    const struct history *history = &watches->history;
+    unsigned cost = BEGIN_COST;
 
     if ((!watch->has_begun && !begin(watch)) || !skip_forgotten(watch, history))
-        return;
-    for (unsigned share = SHARE; share > 0 && watch->next < history->end; share--) {
+        return cost;
+    for (; cost < SHARE && watch->next < history->end; cost++, watch->next++) {
         const struct event *event = history_at(history, watch->next);
 
-        if (is_for(watch, event)) {
-            if (!has_room(watch)) {
-                set_queued(watch, false);
-                return;
-            }
-            if (!send_event(watch, event))
-                return;
+        if (!is_for(watch, event))
+            continue;
+        if (!has_room(watch)) {
+            move_to(watch, &watch->watched->full);
+            return cost;
         }
-        watch->next++;
+        if (!send_event(watch, event))
+            return cost;
+        cost += TELL_COST;
     }
-    if (watch->next == history->end) {
-        watch->is_behind = false;
-        set_queued(watch, false);
+    move_to(watch, watch->next < history->end ? &watches->behind : &watch->watched->idle);
+    return cost;
+}
+
+/* Finds one who is behind, or is so since something has happened. */
+static struct watch *find_behind(struct watches *watches)
+{
+    struct watch *watch = TAILQ_FIRST(&watches->behind);
+    struct watched *watched;
+
+    while (!watch && (watched = TAILQ_FIRST(&watches->news))) {
+        watch = TAILQ_FIRST(&watched->idle);
+        if (watch && watch->next < watched->first)
+            watch->next = watched->first;
+        if (!watch || watch->next == watches->history.end) {
+            set_news(watches, watched, false);
+            watch = NULL;
+        }
     }
+    return watch;
 }
 
 void watches_continue(struct server *server)
 {
-    struct watch_queue *behind = &server->watches.behind;
-    struct watch *last = TAILQ_LAST(behind, watch_queue);
     struct watch *watch;
+    unsigned cost = 0;
 
-    for (unsigned i = 0; i < AT_WORK_MAX && (watch = TAILQ_FIRST(behind)); i++) {
-        bool is_last = watch == last;
-
-        TAILQ_REMOVE(behind, watch, behind);
-        TAILQ_INSERT_TAIL(behind, watch, behind);
-        go_on(watch);
-        if (is_last)
-            return;
-    }
+    while (cost < TURN && (watch = find_behind(&server->watches)))
+        cost += go_on(watch);
 }

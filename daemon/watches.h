@@ -1,8 +1,8 @@
 /*
  * Those who watch a bucket: each change of an object whose key has their prefix is an event for
- * them. One who has taken all so far gets events as they are committed. One whose connection is
- * full is left behind, and goes on from the history when there is room again; what the history no
- * longer has is a gap, and told.
+ * them. Events are committed into the history, from where each who watches is told of them, a
+ * bounded number in each turn of the daemon. One whose connection is full is left alone until there
+ * is room again; what the history has forgotten meanwhile is a gap, and told.
  */
 #ifndef MEMSTORED_WATCHES_H
 #define MEMSTORED_WATCHES_H
@@ -19,12 +19,15 @@ struct client;
 struct event;
 struct server;
 struct watch;
+struct watched;
 
 TAILQ_HEAD(watch_queue, watch);
+TAILQ_HEAD(watched_queue, watched);
 
 struct watches {
     struct table table;        /* the buckets that are watched */
-    struct watch_queue behind; /* can go on from the history now */
+    struct watched_queue news; /* those where something has happened */
+    struct watch_queue behind; /* have events to be told of */
     struct history history;
     size_t count;
 };
@@ -44,10 +47,13 @@ void watch_cancel(struct watch *watch);
 /* Some of what waited for the client has been sent: it may go on. */
 void watch_look(struct watch *watch);
 
-/* Tells of an event that has been committed. */
+/* Takes in an event that has been committed. */
 void watches_tell(struct server *server, const struct event *event);
 
 /* Goes on a little with those that are behind; after the commit of a turn. */
 void watches_continue(struct server *server);
+
+/* Whether somebody is. */
+bool watches_are_behind(const struct watches *watches);
 
 #endif

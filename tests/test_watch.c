@@ -366,19 +366,49 @@ START_TEST(everybody_sees_the_same_events)
 }
 END_TEST
 
+/* More than are told in one turn of the daemon. */
+START_TEST(crowd_is_told_of_all)
+{
+    enum { CROWD = 300 };
+    struct memstore_watch *watches[CROWD];
+
+    put("first");
+    for (int i = 0; i < CROWD; i++)
+        ck_assert_msg(memstore_watch(store, "key", 3, version_of("first"), &watches[i]) == 0, "%s",
+                      memstore_message());
+    for (int round = 0; round < 3; round++) {
+        put("key 1");
+        put("other");
+        put("key 2");
+    }
+    for (int i = 0; i < CROWD; i++) {
+        for (int round = 0; round < 3; round++) {
+            expect_from(watches[i], MEMSTORE_EVENT_PUT, "key 1");
+            expect_from(watches[i], MEMSTORE_EVENT_PUT, "key 2");
+        }
+        memstore_watch_close(watches[i]);
+    }
+}
+END_TEST
+
 /* Puts `count` objects with keys as long as can be, as fast as that goes. */
-static void put_long_keys(int count)
+static void put_long_keys_in(struct memstore *bucket, int count)
 {
     struct memstore_batch *batch;
     char key[MEMSTORE_KEY_MAX + 1];
 
-    ck_assert_int_eq(memstore_batch_create(store, NULL, &batch), 0);
+    ck_assert_int_eq(memstore_batch_create(bucket, NULL, &batch), 0);
     for (int i = 0; i < count; i++) {
         snprintf(key, sizeof(key), "%0*d", MEMSTORE_KEY_MAX, i % 100);
         ck_assert_int_eq(memstore_batch_put(batch, key, MEMSTORE_KEY_MAX, "x", 1, NULL), 0);
     }
     ck_assert_msg(memstore_batch_run(batch) == 0, "%s", memstore_message());
     memstore_batch_destroy(batch);
+}
+
+static void put_long_keys(int count)
+{
+    put_long_keys_in(store, count);
 }
 
 /* Reads on to that version; everything is there, but for what the gaps say. */
@@ -451,6 +481,23 @@ START_TEST(who_watches_what_is_quiet_gets_no_gap)
     expect_put("quiet 1");
     expect_put("quiet 2");
     expect_nothing();
+}
+END_TEST
+
+START_TEST(what_others_do_in_their_buckets_is_no_gap)
+{
+    struct memstore *busy;
+
+    ck_assert_int_eq(memstore_bucket_create(store, "busy", NULL), 0);
+    busy = harness_open_bucket(server, "busy");
+    start_watch("", MEMSTORE_FROM_NOW);
+    put("1");
+    expect_put("1");
+    put_long_keys_in(busy, 20000);
+    put("2");
+    expect_put("2");
+    expect_nothing();
+    memstore_close(busy);
 }
 END_TEST
 
@@ -689,9 +736,11 @@ static void add_tests(TCase *events, TCase *ends)
     tcase_add_test(events, watch_that_is_closed_is_over);
     tcase_add_test(events, senseless_watches_are_refused);
     tcase_add_test(events, everybody_sees_the_same_events);
+    tcase_add_test(events, crowd_is_told_of_all);
     tcase_add_test(events, who_reads_too_late_gets_one_gap);
     tcase_add_test(events, who_comes_too_late_gets_one_gap);
     tcase_add_test(events, who_watches_what_is_quiet_gets_no_gap);
+    tcase_add_test(events, what_others_do_in_their_buckets_is_no_gap);
     tcase_add_test(events, small_events_are_kept_in_large_numbers);
     tcase_add_test(events, watch_is_its_process_own);
     tcase_add_test(ends, watch_outlives_the_daemon);
