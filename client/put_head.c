@@ -143,8 +143,9 @@ int put_plan_init(struct put_plan *plan, const void *key, size_t key_length,
         r = pairs_measure(&plan->options, &metadata_length);
     if (r == 0)
         r = ttl_check(plan->options.ttl_ms);
-    if (r == 0)
-        r = condition_read(plan->options.condition, &plan->condition);
+    if (r != 0)
+        return r;
+    r = condition_read(plan->options.condition, &plan->condition);
     if (r < 0)
         return r;
     plan->has_condition = r == 1;

@@ -321,7 +321,7 @@ static int delete_once(struct store *store, struct row_key *row, struct store_co
     r = decide_found(condition, r, &old);
     if (r == 0)
         r = group_take(store, 0, false);
-    return r < 0 ? r : row_remove(store, row, &old, EVENT_DELETE);
+    return r != 0 ? r : row_remove(store, row, &old, EVENT_DELETE);
 }
 
 int store_delete(struct store *store, const struct store_key *key,
@@ -477,7 +477,7 @@ static int touch_once(struct store *store, struct row_key *row, int64_t ttl,
     if (r == 0)
         r = find_object(store, row, &record);
     r = decide_found(condition, r, &record);
-    if (r < 0)
+    if (r != 0)
         return r;
     record_keep(store, &record);
     old = record;
