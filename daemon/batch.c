@@ -188,14 +188,15 @@ static int measure(struct batch *batch, const struct frame *frame)
 {
     const struct frame_header *header = &frame->header;
     struct store_group *group = &batch->group;
+    size_t before = header->flags & FRAME_CONDITION ? sizeof(struct condition) : 0;
     struct put_request put = {0};
 
     switch (header->operation) {
     case OPERATION_PUT:
         group->puts++;
         group->bytes += header->length;
-        if (frame->body_length >= sizeof(put))
-            memcpy(&put, frame->body, sizeof(put));
+        if (frame->body_length >= before + sizeof(put))
+            memcpy(&put, frame->body + before, sizeof(put));
         if (put.ttl == TTL_DEFAULT)
             put.ttl = store_bucket_ttl(batch->client->server->store, put.bucket);
         group->lifetimes += put.ttl > 0;

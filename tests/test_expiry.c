@@ -456,7 +456,10 @@ END_TEST
 /* Every way to put. */
 START_TEST(all_puts_have_lifetimes)
 {
+    const struct memstore_condition absent = {.size = sizeof(absent), .if_absent = 1};
     const struct memstore_put_options options = {.size = sizeof(options), .ttl_ms = SOON};
+    const struct memstore_put_options fresh = {
+        .size = sizeof(fresh), .ttl_ms = SOON, .condition = &absent};
     const struct memstore_batch_options atomic = {.size = sizeof(atomic), .atomic = 1};
     struct memstore_reservation *reservation;
     struct memstore_writer *writer;
@@ -475,7 +478,9 @@ START_TEST(all_puts_have_lifetimes)
         ck_assert_int_eq(memstore_batch_put(batch, "small", 5, "v", 1, &options), 0);
         ck_assert_int_eq(memstore_batch_put(batch, "large", 5, large, MIB, &options), 0);
         ck_assert_int_eq(memstore_batch_get(batch, "small", 5), 0);
-        ck_assert_int_eq(memstore_batch_run(batch), 0);
+        ck_assert_int_eq(memstore_batch_put(batch, "fresh", 5, "v", 1, &fresh), 0);
+        ck_assert_msg(memstore_batch_run(batch) == 0, "%s", memstore_message());
+        ck_assert_uint_eq(memstore_batch_failed(batch), 4);
         ck_assert_int_eq(memstore_batch_status(batch, 2), 0);
         expect_end(memstore_object_expires(memstore_batch_object(batch, 2)),
                    utc_now() + SOON * 1000);
@@ -497,6 +502,137 @@ START_TEST(lifetime_begins_with_the_object)
     ck_assert_int_eq(memstore_writer_commit(writer, NULL), 0);
     ck_assert(exists("k"));
     await_end("k");
+}
+END_TEST
+
+/* ---- with what else there is ---- */
+
+START_TEST(condition_sees_no_object_that_is_over)
+{
+    struct memstore_condition condition = {.size = sizeof(condition), .if_present = 1};
+    struct memstore_put_options options = {.size = sizeof(options), .condition = &condition};
+    int64_t sum;
+
+    put("k", "41", SHORT);
+    await_end("k");
+    ck_assert_int_eq(memstore_put(store, "k", 1, "new", 3, &options, NULL), -ENOENT);
+    ck_assert_int_eq(memstore_delete_if(store, "k", 1, &condition), -ENOENT);
+    ck_assert_int_eq(memstore_touch(store, "k", 1, LONG, &condition, NULL), -ENOENT);
+    ck_assert_uint_eq(memstore_conflict_version(), 0);
+    condition = (struct memstore_condition){.size = sizeof(condition), .if_absent = 1};
+    ck_assert_int_eq(memstore_put(store, "k", 1, "41", 2, &options, NULL), 0);
+    ck_assert_int_eq(memstore_put(store, "k", 1, "42", 2, &options, NULL), -EEXIST);
+    ck_assert_int_eq(touch("k", SHORT), 0);
+    await_end("k");
+    ck_assert_int_eq(memstore_add(store, "k", 1, 1, &sum), 0);
+    ck_assert_int_eq(sum, 1);
+    ck_assert_int_eq(end_of("k"), 0);
+}
+END_TEST
+
+START_TEST(touch_can_have_a_condition)
+{
+    struct memstore_condition condition = {.size = sizeof(condition), .has_version = 1};
+    struct memstore_object *object;
+
+    put("k", "v", 0);
+    object = info("k");
+    condition.version = memstore_object_version(object) + 1;
+    ck_assert_int_eq(memstore_touch(store, "k", 1, LONG, &condition, NULL), -ESTALE);
+    ck_assert_uint_eq(memstore_conflict_version(), memstore_object_version(object));
+    ck_assert_int_eq(end_of("k"), 0);
+    condition.version--;
+    ck_assert_int_eq(memstore_touch(store, "k", 1, LONG, &condition, NULL), 0);
+    ck_assert_int_gt(end_of("k"), 0);
+    memstore_object_free(object);
+}
+END_TEST
+
+START_TEST(bucket_gives_a_lifetime)
+{
+    struct memstore_bucket_options bucket = {.size = sizeof(bucket), .has_ttl = 1, .ttl_ms = SOON};
+    const struct memstore_batch_options atomic = {.size = sizeof(atomic), .atomic = 1};
+    struct memstore_batch *batch;
+    int64_t sum;
+
+    ck_assert_int_eq(memstore_bucket_set(store, "default", &bucket), 0);
+    put("put", "v", 0);
+    put("never", "v", -1);
+    put("own", "v", LONG);
+    put("touched", "v", LONG);
+    ck_assert_int_eq(touch("touched", 0), 0);
+    ck_assert_int_eq(memstore_add(store, "added", 5, 1, &sum), 0);
+    ck_assert_int_eq(memstore_batch_create(store, &atomic, &batch), 0);
+    ck_assert_int_eq(memstore_batch_put(batch, "batch", 5, "v", 1, NULL), 0);
+    ck_assert_msg(memstore_batch_run(batch) == 0, "%s", memstore_message());
+    memstore_batch_destroy(batch);
+    bucket.ttl_ms = 0;
+    ck_assert_int_eq(memstore_bucket_set(store, "default", &bucket), 0);
+    put("later", "v", 0);
+    await_lifetime(SOON);
+    ck_assert(!exists("put") && !exists("touched") && !exists("added") && !exists("batch"));
+    ck_assert(exists("never") && exists("own") && exists("later"));
+}
+END_TEST
+
+/* What is in it when it is dropped ends with it, and what ends later in a bucket of the same name
+ * is not taken for it. */
+START_TEST(bucket_may_be_dropped_before_its_objects_end)
+{
+    const struct memstore_bucket_options bucket = {.size = sizeof(bucket)};
+    struct memstore *own;
+
+    for (int i = 0; i < 3; i++) {
+        struct memstore_put_options options = {.size = sizeof(options), .ttl_ms = 1 + i * SHORT};
+        struct memstore_options handle = {
+            .size = sizeof(handle), .socket = server->socket, .bucket = "b"};
+
+        ck_assert_int_eq(memstore_bucket_create(store, "b", &bucket), 0);
+        ck_assert_int_eq(memstore_open(&handle, &own), 0);
+        for (int k = 0; k < 1000; k++)
+            ck_assert_int_eq(memstore_put(own, &k, sizeof(k), "v", 1, &options, NULL), 0);
+        memstore_close(own);
+        ck_assert_int_eq(memstore_bucket_drop(store, "b"), 0);
+    }
+    put("k", "v", 0);
+    await_lifetime(SOON);
+    harness_expect(store, "k", "v");
+    ck_assert_uint_le(harness_stats(store).objects, 2); /* and the mark */
+    ck_assert_int_eq(memstore_delete(store, "k", 1), 0);
+    await_empty();
+}
+END_TEST
+
+static void expect_event(struct memstore_watch *watch, enum memstore_event_kind kind,
+                         uint64_t *version)
+{
+    const struct memstore_event *event;
+
+    ck_assert_msg(memstore_watch_next(watch, 10000, &event) == 0, "%s", memstore_message());
+    ck_assert_int_eq(event->kind, kind);
+    ck_assert_str_eq(event->key, "k");
+    ck_assert_uint_gt(event->version, *version);
+    *version = event->version;
+}
+
+START_TEST(end_is_told_to_those_who_wait)
+{
+    struct memstore_object *object = NULL;
+    struct memstore_watch *watch;
+    uint64_t version = 0;
+
+    ck_assert_int_eq(memstore_watch(store, "k", 1, MEMSTORE_FROM_NOW, &watch), 0);
+    put("k", "v", SOON);
+    ck_assert_int_eq(touch("k", SOON), 0); /* is no event */
+    ck_assert_int_eq(memstore_wait(store, "k", 1, MEMSTORE_UNTIL_GONE, 0, 10000, &object), 0);
+    ck_assert_ptr_null(object);
+    ck_assert(!exists("k"));
+    expect_event(watch, MEMSTORE_EVENT_PUT, &version);
+    expect_event(watch, MEMSTORE_EVENT_EXPIRE, &version);
+    put("k", "v", SHORT);
+    expect_event(watch, MEMSTORE_EVENT_PUT, &version);
+    expect_event(watch, MEMSTORE_EVENT_EXPIRE, &version);
+    memstore_watch_close(watch);
 }
 END_TEST
 
@@ -703,6 +839,11 @@ int main(void)
     tcase_add_test(tcase, copies_and_moves_end_like_their_source);
     tcase_add_test(tcase, all_puts_have_lifetimes);
     tcase_add_test(tcase, lifetime_begins_with_the_object);
+    tcase_add_test(tcase, condition_sees_no_object_that_is_over);
+    tcase_add_test(tcase, touch_can_have_a_condition);
+    tcase_add_test(tcase, bucket_gives_a_lifetime);
+    tcase_add_test(tcase, bucket_may_be_dropped_before_its_objects_end);
+    tcase_add_test(tcase, end_is_told_to_those_who_wait);
     tcase_add_test(tcase, many_end_together_while_others_go_on);
     tcase_add_test(tcase, ends_outlive_the_daemon);
     suite_add_tcase(suite, tcase);

@@ -81,24 +81,24 @@ static int put(const char *key, size_t size, int64_t ttl)
 static int delete_key(const char *key)
 {
     struct store_key name = key_of(key);
-    int r = store_delete(store, &name);
+    int r = store_delete(store, &name, NULL);
 
     if (r != -EAGAIN)
         return r;
     commit();
-    return store_delete(store, &name);
+    return store_delete(store, &name, NULL);
 }
 
 static int touch(const char *key, int64_t ttl)
 {
     struct store_key name = key_of(key);
     struct record record;
-    int r = store_touch(store, &name, ttl, &record);
+    int r = store_touch(store, &name, ttl, NULL, &record);
 
     if (r != -EAGAIN)
         return r;
     commit();
-    return store_touch(store, &name, ttl, &record);
+    return store_touch(store, &name, ttl, NULL, &record);
 }
 
 static int change_pair(bool copies, const char *from, const char *to)
@@ -106,8 +106,8 @@ static int change_pair(bool copies, const char *from, const char *to)
     struct store_key source = key_of(from), target = key_of(to);
     struct record record;
 
-    return copies ? store_copy(store, &source, &target, &record)
-                  : store_move(store, &source, &target, &record);
+    return copies ? store_copy(store, &source, &target, NULL, &record)
+                  : store_move(store, &source, &target, NULL, &record);
 }
 
 static int pair(bool copies, const char *from, const char *to)
@@ -130,7 +130,7 @@ static int upload(const char *key, size_t size, int64_t ttl)
     int r;
 
     commit();
-    while ((r = store_upload_begin(store, &name, size, &one)) == 1)
+    while ((r = store_upload_begin(store, &name, size, NULL, &one)) == 1)
         continue;
     if (r < 0)
         return r;
@@ -280,13 +280,36 @@ START_TEST(what_is_over_is_not_there)
 }
 END_TEST
 
+/* The events of what happened to the object, and then no more of them. */
+static void expect_events(const char *key, const enum event_kind *kinds, size_t count)
+{
+    const struct event *event = events_first(&store->events);
+    uint64_t version = 0;
+
+    for (; event; event = events_next(&store->events, event)) {
+        if (event->key_length != strlen(key) || memcmp(event->key, key, event->key_length) != 0)
+            continue;
+        ck_assert_uint_gt(count, 0);
+        ck_assert_int_eq(event->kind, *kinds);
+        ck_assert_uint_gt(event->version, version);
+        version = event->version;
+        kinds++;
+        count--;
+    }
+    ck_assert_uint_eq(count, 0);
+}
+
 START_TEST(what_is_over_can_be_replaced)
 {
+    const enum event_kind kinds[] = {EVENT_EXPIRE, EVENT_PUT};
+
     open_store(64 * MIB);
     for (int i = 0; i < 4; i++) {
         ck_assert_int_eq(put("a", 5000, 1), 0);
         ck_assert_int_eq(put("source", 10, 0), 0);
         await_end("a");
+        commit();
+        events_clear(&store->events);
         if (i == 0)
             ck_assert_int_eq(put("a", 10, 0), 0);
         else if (i == 1)
@@ -295,6 +318,7 @@ START_TEST(what_is_over_can_be_replaced)
             ck_assert_int_eq(pair(i == 2, "source", "a"), 0);
         ck_assert(exists("a"));
         expect_exact();
+        expect_events("a", kinds, 2);
         ck_assert_int_eq(expire_all(), 0);
         ck_assert(exists("a"));
     }
@@ -557,7 +581,7 @@ static void put_of_old(const char *text)
     struct slot slot;
 
     commit();
-    ck_assert_int_eq(slot_find(store, &name, record.size, &slot), 0);
+    ck_assert_int_eq(slot_find(store, &name, NULL, &slot), 0);
     record.expires = 1;
     ck_assert_int_eq(store_begin(store, &(struct claim){.rows = 1, .ends = 1}), 0);
     ck_assert_int_eq(slot_fill(store, &slot, &record), 0);
