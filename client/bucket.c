@@ -36,8 +36,6 @@ static int options_take(const struct memstore_bucket_options *options,
     if (ours->has_policy && ours->policy != MEMSTORE_POLICY_REFUSE &&
         ours->policy != MEMSTORE_POLICY_LRU)
         return message_fail(-EINVAL, "there is no policy %d", (int)ours->policy);
-    if (ours->ephemeral)
-        return message_fail(-EINVAL, "no bucket is ephemeral");
     *settings = (struct bucket_settings){
         .max_size = ours->has_max_size ? ours->max_size : NO_LIMIT,
         .max_objects = ours->has_max_objects ? ours->max_objects : NO_LIMIT,
@@ -52,6 +50,18 @@ static int call(struct memstore *store, enum operation operation, const void *fi
 {
     struct request request = {
         .operation = operation, .parts = {{fixed, size}, {name, strlen(name)}}, .by_name = true};
+
+    return handle_call(store, &request, ret_answer);
+}
+
+/* As call, for what has to do with the handle's own end. */
+static int call_owned(struct memstore *store, enum operation operation, const void *fixed,
+                      size_t size, const char *name, struct answer *ret_answer)
+{
+    struct request request = {.operation = operation,
+                              .parts = {{fixed, size}, {name, strlen(name)}},
+                              .by_name = true,
+                              .is_owned = true};
 
     return handle_call(store, &request, ret_answer);
 }
@@ -79,8 +89,10 @@ int memstore_bucket_create(struct memstore *store, const char *name,
     if (r < 0)
         return r;
     fixed.name_length = (uint16_t)strlen(name);
-    fixed.flags = ours.exist_ok ? BUCKET_EXIST_OK : 0;
-    r = call(store, OPERATION_BUCKET_CREATE, &fixed, sizeof(fixed), name, &answer);
+    fixed.flags =
+        (uint16_t)((ours.exist_ok ? BUCKET_EXIST_OK : 0) | (ours.ephemeral ? BUCKET_EPHEMERAL : 0));
+    r = (ours.ephemeral ? call_owned : call)(store, OPERATION_BUCKET_CREATE, &fixed, sizeof(fixed),
+                                             name, &answer);
     if (r < 0)
         return r;
     if (answer.status < 0)
@@ -111,6 +123,19 @@ int memstore_bucket_drop(struct memstore *store, const char *name)
     return r < 0 ? r : finish(store, &answer, "drop", name);
 }
 
+int memstore_bucket_keep(struct memstore *store, const char *name)
+{
+    struct bucket_name_request fixed = {0};
+    struct answer answer;
+    int r = bucket_check(name);
+
+    if (r < 0)
+        return r;
+    fixed.name_length = (uint16_t)strlen(name);
+    r = call_owned(store, OPERATION_BUCKET_KEEP, &fixed, sizeof(fixed), name, &answer);
+    return r < 0 ? r : finish(store, &answer, "keep", name);
+}
+
 int memstore_bucket_set(struct memstore *store, const char *name,
                         const struct memstore_bucket_options *options)
 {
@@ -123,8 +148,8 @@ int memstore_bucket_set(struct memstore *store, const char *name,
         r = options_take(options, &ours, &fixed);
     if (r < 0)
         return r;
-    if (ours.exist_ok)
-        return message_fail(-EINVAL, "exist_ok is for a bucket that is made");
+    if (ours.exist_ok || ours.ephemeral)
+        return message_fail(-EINVAL, "exist_ok and ephemeral are for a bucket that is made");
     fixed.which =
         (uint16_t)((ours.has_max_size ? BUCKET_SET_MAX_SIZE : 0) |
                    (ours.has_max_objects ? BUCKET_SET_MAX_OBJECTS : 0) |
@@ -146,6 +171,7 @@ static void info_write(void *place, size_t size, const struct bucket_info *info,
                                         .max_objects = info->settings.max_objects,
                                         .ttl_ms = info->settings.ttl,
                                         .policy = (enum memstore_policy)info->settings.policy,
+                                        .ephemeral = (info->flags & BUCKET_EPHEMERAL) != 0,
                                         .used = info->used,
                                         .objects = info->objects,
                                         .puts = info->puts,

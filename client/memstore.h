@@ -179,7 +179,8 @@ void memstore_close(struct memstore *store);
  * -ECONNRESET, or the daemon goes away, all ephemeral objects of the handle end.
  *
  * ret_object (may be NULL) gets the new object's info, without the value.
- * Errors: -EDQUOT (the store's max size would be exceeded; 65,536 ephemeral objects of one handle),
+ * Errors: -EDQUOT (the store's max size would be exceeded; 65,536 ephemeral objects and
+ * buckets of one handle),
  * -ENOSPC (the store has no memory left for it), -ENAMETOOLONG (key), -EFBIG (value over
  * MEMSTORE_VALUE_MAX), -E2BIG (content type or metadata too long), -EINVAL (a metadata name twice
  * or NULL; a lifetime that is none; options), and those of a condition.
@@ -467,18 +468,26 @@ struct memstore_bucket_options {
     enum memstore_policy policy;
     int has_ttl;
     int64_t ttl_ms; /* lifetime of objects that are put without one; 0: they do not end */
-    int ephemeral;  /* must be 0 */
+    int ephemeral;  /* memstore_bucket_create: it ends with the handle */
     int exist_ok;   /* memstore_bucket_create: one that is there is fine, and stays as it is */
 };
 
-/* Makes a bucket: without limits, but for those that the options give. Errors: -EEXIST, -EDQUOT
- * (there are as many as there can be, 1,048,576). */
+/*
+ * Makes a bucket: without limits, but for those that the options give. An ephemeral one is dropped
+ * within 100 ms of the handle's end, as ephemeral objects are (memstore_put), with all that is in
+ * it, whoever put it there. Errors: -EEXIST, -EDQUOT (there are as many as there can be, 1,048,576;
+ * or the handle has 65,536 ephemeral objects and buckets).
+ */
 int memstore_bucket_create(struct memstore *store, const char *name,
                            const struct memstore_bucket_options *options);
 
 /* Removes a bucket with all that is in it: its quota and its name are free at once. Its memory
  * comes back soon after. Errors: -ENOENT, -EPERM ("default"). */
 int memstore_bucket_drop(struct memstore *store, const char *name);
+
+/* Makes an ephemeral bucket of this handle an ordinary one: it stays, and somebody else can take it
+ * over. Errors: -ENOENT, -EPERM (it does not end with this handle). */
+int memstore_bucket_keep(struct memstore *store, const char *name);
 
 /* Changes what the options have. A limit may be below what is used: what would grow is refused
  * then, until that is below it. Errors: -ENOENT. */

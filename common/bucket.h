@@ -18,7 +18,8 @@
 
 struct bucket {
     struct bucket_settings settings;
-    uint64_t owner; /* the session that it ends with; 0: none */
+    uint32_t owner; /* the client that it ends with; 0: none */
+    uint32_t reserved;
     uint32_t place; /* of its counters */
     uint32_t name_length;
     char name[BUCKET_NAME_MAX];

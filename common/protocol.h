@@ -35,7 +35,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define TTL_MAX (1LL << 53)                   /* milliseconds of a lifetime */
 #define BULK_MAX (1ULL << 32)                 /* bytes of a bulk buffer */
 #define BULK_LENGTH_MAX UINT32_MAX            /* bytes of it that one request can use */
-#define EPHEMERAL_MAX 65536                   /* objects that end with one connection */
+#define EPHEMERAL_MAX 65536                   /* objects and buckets that end with one connection */
 #define INLINE_MAX 8192 /* bytes of a value that rides in its frame where bulk is possible too */
 
 /* What a request asks for. Numbers are never used again; retired ones stay listed here. */
@@ -62,6 +62,7 @@ enum operation {
     OPERATION_BUCKET_LIST = 20,
     OPERATION_BUCKET_INFO = 21, /* settings and counters of a bucket */
     OPERATION_BUCKET_SET = 22,  /* change settings of a bucket */
+    OPERATION_BUCKET_KEEP = 27, /* an ephemeral bucket becomes an ordinary one */
     OPERATION_WAIT = 23,        /* the answer comes when an object is there, has changed, is gone */
     OPERATION_WATCH = 24,       /* answers without end: what happens to objects by prefix */
     OPERATION_LOCK = 25,        /* have a lock, or wait for it */
@@ -341,14 +342,16 @@ static_assert(sizeof(struct bucket_request) == 40, "bucket_request");
 #define BUCKET_SET_TTL 0x0004
 #define BUCKET_SET_POLICY 0x0008
 
-#define BUCKET_EXIST_OK 0x0001 /* one that is there is answered, and stays as it is */
+#define BUCKET_EPHEMERAL 0x0002 /* it is dropped when the connection ends */
+#define BUCKET_EXIST_OK 0x0001  /* one that is there is answered, and stays as it is */
 
 /*
- * BUCKET_DROP, BUCKET_INFO. Request: bucket_name_request, name. -ENOENT: there is none. Answer:
- * DROP: no body; the bucket is gone with all that is in it, its quota is free, and so is its name.
- * INFO: bucket_info. BUCKET_LIST. Request: bucket_name_request, a name after which to begin, or
- * none. Answer: count (list_answer), then so many times bucket_info and the name, in the byte-wise
- * order of names: as many as a frame holds. None: that was all.
+ * BUCKET_DROP, BUCKET_KEEP, BUCKET_INFO. Request: bucket_name_request, name. -ENOENT: there is
+ * none. Answer: DROP: no body; the bucket is gone with all that is in it, its quota is free, and so
+ * is its name. KEEP: no body; -EPERM: the bucket does not end with this connection. INFO:
+ * bucket_info. BUCKET_LIST. Request: bucket_name_request, a name after which to begin, or none.
+ * Answer: count (list_answer), then so many times bucket_info and the name, in the byte-wise order
+ * of names: as many as a frame holds. None: that was all.
  */
 struct bucket_name_request {
     uint16_t name_length;
@@ -368,7 +371,7 @@ struct bucket_info {
     uint64_t expired;     /* objects whose lifetime ended */
     uint64_t refused;     /* changes refused by the bucket's limits */
     uint32_t bucket;      /* id */
-    uint16_t flags;       /* 0 */
+    uint16_t flags;       /* BUCKET_EPHEMERAL */
     uint16_t name_length; /* of the name that follows in a LIST; else 0 */
 };
 static_assert(sizeof(struct bucket_info) == 104, "bucket_info");

@@ -1,5 +1,8 @@
 #include "request_private.h"
 
+#include "server.h"
+
+#include <errno.h>
 #include <string.h>
 
 bool take(struct body *body, void *to, size_t size)
@@ -44,4 +47,17 @@ int take_key_request(struct request *request, struct store_key *ret_key)
     if (fixed.key_length > KEY_MAX)
         return answer_key_too_long(request, fixed.key_length);
     return 1;
+}
+
+int take_owner(struct request *request, uint32_t *ret_owner)
+{
+    int r;
+
+    if (request->in_batch)
+        return ANSWER_ERROR(request, -EINVAL, "what is ephemeral cannot be made in a batch");
+    r = lifetimes_own(request->client, ret_owner);
+    if (r == -EDQUOT)
+        return ANSWER_ERROR(request, r, "a connection has at most %d ephemeral objects and buckets",
+                            EPHEMERAL_MAX);
+    return r < 0 ? answer_failure(request, r, 0) : 1;
 }

@@ -26,7 +26,7 @@ static MDB_val val_of_id(uint32_t *id)
 
 static int begin(struct store *store, bool frees)
 {
-    return store_begin(store, &(struct claim){.pages = BUCKET_PAGES, .frees = frees});
+    return store_begin(store, &(struct claim){.ends = 2, .pages = BUCKET_PAGES, .frees = frees});
 }
 
 /* The change is made, or failed in the middle. */
@@ -75,6 +75,7 @@ static void describe(const struct open_bucket *bucket, struct store_bucket *ret_
 {
     *ret_bucket = (struct store_bucket){.id = bucket->id,
                                         .settings = bucket->row.settings,
+                                        .is_ephemeral = bucket->row.owner != 0,
                                         .used = bucket->counters.used,
                                         .objects = bucket->counters.objects,
                                         .name_length = bucket->row.name_length};
@@ -172,14 +173,17 @@ static int add_bucket(struct store *store, uint32_t id, struct bucket *bucket)
         r = write_row(store, id, bucket);
     if (r == 0)
         r = store_error(mdb_put(store->change, store->names, &name_val, &id_val, 0));
+    if (r == 0)
+        r = ends_add_bucket(store, id, bucket->owner);
     store->totals.buckets++;
     return r;
 }
 
 int store_bucket_create(struct store *store, const struct store_bucket_name *name,
-                        const struct bucket_settings *settings)
+                        const struct bucket_settings *settings, uint32_t owner)
 {
-    struct bucket bucket = {.settings = *settings, .name_length = (uint32_t)name->length};
+    struct bucket bucket = {
+        .settings = *settings, .owner = owner, .name_length = (uint32_t)name->length};
     uint32_t id;
     int r = store_bucket_find(store, name, &id);
 
@@ -221,8 +225,7 @@ int store_bucket_set(struct store *store, const struct store_bucket_name *name, 
     return end(store, r < 0 ? r : write_row(store, id, &bucket));
 }
 
-/* Drops the bucket at hand. */
-static int drop(struct store *store)
+int bucket_drop(struct store *store)
 {
     const struct open_bucket bucket = *store->bucket;
     const struct store_bucket_name name = {bucket.row.name, bucket.row.name_length};
@@ -237,6 +240,8 @@ static int drop(struct store *store)
     r = store_error(mdb_del(store->change, store->names, &name_val, NULL));
     if (r == 0)
         r = store_error(mdb_del(store->change, store->buckets, &id_val, NULL));
+    if (r == 0)
+        r = ends_remove_bucket(store, id, bucket.row.owner);
     if (r == 0)
         r = counters_give_place(store, bucket.row.place);
     if (r == 0 && bucket.counters.objects > 0)
@@ -256,13 +261,35 @@ int store_bucket_drop(struct store *store, const struct store_bucket_name *name)
         return r;
     if (store->bucket->id == DEFAULT_BUCKET)
         return -EPERM;
-    r = drop(store);
+    r = bucket_drop(store);
     if (r == -ENOSPC && reserve_last_resort(store)) {
         r = open_by_name(store, name);
         if (r == 0)
-            r = drop(store);
+            r = bucket_drop(store);
     }
     return r;
+}
+
+int store_bucket_keep(struct store *store, const struct store_bucket_name *name, uint32_t owner)
+{
+    struct bucket bucket;
+    uint32_t id;
+    int r = open_by_name(store, name);
+
+    if (r < 0)
+        return r;
+    id = store->bucket->id;
+    bucket = store->bucket->row;
+    if (owner == 0 || bucket.owner != owner)
+        return -EPERM;
+    r = begin(store, true);
+    if (r < 0)
+        return r;
+    r = ends_remove_bucket(store, id, owner);
+    bucket.owner = 0;
+    if (r == 0)
+        r = open_buckets_write(store);
+    return end(store, r < 0 ? r : write_row(store, id, &bucket));
 }
 
 /* ---- a fresh store ---- */

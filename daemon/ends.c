@@ -1,10 +1,10 @@
 /*
- * The index of ends: which objects end by themselves, and when. Each of them has a row in it, which
- * goes and comes with the object's own, for the time of its end (expiry.c), and one for the client
- * that it ends with (owners.c).
+ * The index of ends: which objects and buckets end by themselves, and when. Each of them has a row
+ * in it, which goes and comes with its own, for the time of its end (expiry.c), and one for the
+ * client that it ends with (owners.c).
  *
- * The index only says where to look. An object is taken away if its record says the same; a row
- * that leads to none, or to another, is dropped.
+ * The index only says where to look. What it leads to is taken away if its own row says the same; a
+ * row that leads to none, or to another, is dropped.
  */
 #include "store_private.h"
 
@@ -19,8 +19,9 @@
 #define SHARE_BYTES (4U << 20)
 #define SHARE_TIME 1000
 
-/* A row's key: the end, big-endian, and the key of the object's row. LMDB's keys have 511 bytes at
- * most, so there are seven for the end. */
+/* A row's key: the end, big-endian, and the key of the object's row, or, for a bucket, its id as it
+ * stands at the front of such a key, without the bit of the rows (ROW_BUCKET). LMDB's keys have 511
+ * bytes at most, so there are seven for the end. */
 static_assert(sizeof(((struct end_key *)NULL)->bytes) <= 511, "LMDB's limit");
 
 void end_key_init(struct end_key *key, uint64_t end, const struct row_key *row)
@@ -124,6 +125,31 @@ int ends_change(struct store *store, const struct row_key *row, const struct rec
     return r;
 }
 
+/* A bucket ends with an owner, or does no longer. */
+static int change_bucket(struct store *store, uint32_t bucket, uint32_t owner, bool ends)
+{
+    uint32_t id = __builtin_bswap32(bucket);
+    struct row_key row;
+    struct end_key key;
+
+    if (owner == 0)
+        return 0;
+    memcpy(row.bytes, &id, sizeof(id));
+    row.val = (MDB_val){.mv_data = row.bytes, .mv_size = sizeof(id)};
+    end_key_init(&key, end_of_owner(owner), &row);
+    return ends ? add_row(store, &key) : remove_row(store, &key);
+}
+
+int ends_add_bucket(struct store *store, uint32_t bucket, uint32_t owner)
+{
+    return change_bucket(store, bucket, owner, true);
+}
+
+int ends_remove_bucket(struct store *store, uint32_t bucket, uint32_t owner)
+{
+    return change_bucket(store, bucket, owner, false);
+}
+
 uint64_t ends_rows(const struct record *old, const struct record *record)
 {
     uint64_t ends[ENDS_MAX];
@@ -133,14 +159,19 @@ uint64_t ends_rows(const struct record *old, const struct record *record)
 
 /* ---- taking away ---- */
 
-/* The object that a row of the index leads to. */
+/* The object that a row of the index leads to, or the bucket, without a key. */
+static bool is_bucket(const struct end_key *key)
+{
+    return !(key->bytes[END_BYTES] & 0x80);
+}
+
 static void key_of(const struct end_key *key, struct store_key *ret_key)
 {
     const uint8_t *row = key->bytes + END_BYTES;
     uint32_t bucket;
 
     memcpy(&bucket, row, sizeof(bucket));
-    *ret_key = (struct store_key){.bucket = ROW_BUCKET(0) ^ __builtin_bswap32(bucket),
+    *ret_key = (struct store_key){.bucket = __builtin_bswap32(bucket) & ~ROW_BUCKET(0),
                                   .data = row + sizeof(bucket),
                                   .length = key->val.mv_size - END_BYTES - sizeof(bucket)};
 }
@@ -155,6 +186,14 @@ static int drop_row(struct store *store, struct end_key *key)
     return r < 0 && store->change ? store_drop(store, r) : r;
 }
 
+/* The bucket is the one at hand. */
+static int take_bucket_away(struct store *store, struct end_key *key)
+{
+    if (end_of_owner(store->bucket->row.owner) != end_of(key))
+        return drop_row(store, key);
+    return bucket_drop(store);
+}
+
 static int take_away(struct store *store, struct end_key *key, uint64_t *bytes)
 {
     struct store_key object;
@@ -166,6 +205,8 @@ static int take_away(struct store *store, struct end_key *key, uint64_t *bytes)
     r = store_open_bucket(store, object.bucket);
     if (r == -ENXIO)
         return drop_row(store, key);
+    if (r == 0 && is_bucket(key))
+        return take_bucket_away(store, key);
     if (r == 0)
         r = store_prepare(store);
     if (r < 0)

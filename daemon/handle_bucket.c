@@ -57,7 +57,7 @@ static int take_name(struct request *request, size_t length, struct store_bucket
     return check_bucket_name(request, ret_name);
 }
 
-/* The whole body of BUCKET_DROP and BUCKET_INFO. */
+/* The whole body of BUCKET_DROP, BUCKET_KEEP and BUCKET_INFO. */
 static int take_name_request(struct request *request, struct store_bucket_name *ret_name)
 {
     struct bucket_name_request fixed;
@@ -94,7 +94,8 @@ static struct bucket_info info_of(const struct store_bucket *bucket)
     return (struct bucket_info){.settings = bucket->settings,
                                 .used = bucket->used,
                                 .objects = bucket->objects,
-                                .bucket = bucket->id};
+                                .bucket = bucket->id,
+                                .flags = bucket->is_ephemeral ? BUCKET_EPHEMERAL : 0};
 }
 
 static int answer_bucket(struct request *request, const struct store_bucket_name *name)
@@ -119,13 +120,17 @@ int handle_bucket_create(struct request *request)
 {
     struct store_bucket_name name;
     struct bucket_request fixed;
+    uint32_t owner = 0;
     int r = take_bucket_request(request, &fixed, &name);
 
     if (r != 1)
         return r;
-    if (fixed.which != 0 || (fixed.flags & ~BUCKET_EXIST_OK))
+    if (fixed.which != 0 || (fixed.flags & ~(BUCKET_EXIST_OK | BUCKET_EPHEMERAL)))
         return answer_malformed(request);
-    r = store_bucket_create(request->store, &name, &fixed.settings);
+    r = fixed.flags & BUCKET_EPHEMERAL ? take_owner(request, &owner) : 1;
+    if (r != 1)
+        return r;
+    r = store_bucket_create(request->store, &name, &fixed.settings, owner);
     if (r < 0 && !(r == -EEXIST && (fixed.flags & BUCKET_EXIST_OK)))
         return answer_bucket_failure(request, r, &name);
     return answer_bucket(request, &name);
@@ -153,6 +158,21 @@ int handle_bucket_drop(struct request *request)
     if (r != 1)
         return r;
     r = store_bucket_drop(request->store, &name);
+    return r < 0 ? answer_bucket_failure(request, r, &name) : answer_nothing(request);
+}
+
+int handle_bucket_keep(struct request *request)
+{
+    const struct owner *owner = request->client->owner;
+    struct store_bucket_name name;
+    int r = take_name_request(request, &name);
+
+    if (r != 1)
+        return r;
+    r = store_bucket_keep(request->store, &name, owner ? owner->number : 0);
+    if (r == -EPERM)
+        return ANSWER_ERROR(request, r, "the bucket '%.*s' does not end with this client",
+                            (int)name.length, name.text);
     return r < 0 ? answer_bucket_failure(request, r, &name) : answer_nothing(request);
 }
 

@@ -83,20 +83,6 @@ static int take_attributes(struct request *request, const struct put_request *fi
     return 1;
 }
 
-/* Whom an ephemeral object ends with: 1, or 0 if it has been answered. */
-static int take_owner(struct request *request, uint32_t *ret_owner)
-{
-    int r;
-
-    if (request->in_batch)
-        return ANSWER_ERROR(request, -EINVAL, "an ephemeral object cannot be put in a batch");
-    r = lifetimes_own(request->client, ret_owner);
-    if (r == -EDQUOT)
-        return ANSWER_ERROR(request, r, "a connection has at most %d ephemeral objects",
-                            EPHEMERAL_MAX);
-    return r < 0 ? answer_failure(request, r, 0) : 1;
-}
-
 int handle_put(struct request *request)
 {
     struct record attributes = {0};

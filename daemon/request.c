@@ -42,6 +42,7 @@ static const struct operation_row {
     [OPERATION_BUCKET_LIST] = {handle_bucket_list, false, false, 0},
     [OPERATION_BUCKET_INFO] = {handle_bucket_info, false, false, 0},
     [OPERATION_BUCKET_SET] = {handle_bucket_set, false, false, 0},
+    [OPERATION_BUCKET_KEEP] = {handle_bucket_keep, false, false, 0},
     [OPERATION_WAIT] = {handle_wait, false, false, 0},
     [OPERATION_WATCH] = {handle_watch, false, false, 0},
     [OPERATION_LOCK] = {handle_lock, false, false, 0},

@@ -82,6 +82,7 @@ struct store_bucket_name {
 struct store_bucket {
     uint32_t id;
     struct bucket_settings settings;
+    bool is_ephemeral;
     uint64_t used;
     uint64_t objects;
     size_t name_length;
@@ -99,9 +100,13 @@ int store_bucket_info(struct store *store, const struct store_bucket_name *name,
 int store_bucket_next(struct store *store, const struct store_bucket_name *after,
                       struct store_bucket *ret_bucket);
 
-/* Makes one; its name is an allowed one. -EEXIST; -EUSERS: there are as many as there can be. */
+/* Makes one; its name is an allowed one. It ends with the owner (store_bury); 0: with none.
+ * -EEXIST; -EUSERS: there are as many as there can be. */
 int store_bucket_create(struct store *store, const struct store_bucket_name *name,
-                        const struct bucket_settings *settings);
+                        const struct bucket_settings *settings, uint32_t owner);
+
+/* It does not end with its owner any more. -ENOENT; -EPERM: it is not that owner's. */
+int store_bucket_keep(struct store *store, const struct store_bucket_name *name, uint32_t owner);
 
 /* Sets some of the settings (BUCKET_SET_). -ENOENT. */
 int store_bucket_set(struct store *store, const struct store_bucket_name *name, unsigned which,

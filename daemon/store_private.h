@@ -229,6 +229,9 @@ struct kept_buckets {
 };
 int buckets_keep(struct store *store, struct kept_buckets *ret_kept);
 
+/* A change: drops the bucket at hand. */
+int bucket_drop(struct store *store);
+
 /* Makes those that were kept in a fresh store, or the default bucket. */
 int buckets_make(struct store *store, const struct kept_buckets *kept);
 
@@ -371,6 +374,10 @@ int end_first(struct store *store, uint64_t from, struct end_key *ret_key);
  * object): the index follows. */
 int ends_change(struct store *store, const struct row_key *row, const struct record *old,
                 const struct record *record);
+
+/* A bucket ends with an owner (0: with none), or does no longer. */
+int ends_add_bucket(struct store *store, uint32_t bucket, uint32_t owner);
+int ends_remove_bucket(struct store *store, uint32_t bucket, uint32_t owner);
 
 /* What that takes at most, for a claim. */
 uint64_t ends_rows(const struct record *old, const struct record *record);

@@ -1,4 +1,4 @@
-/* Objects that end with the client that put them. */
+/* Objects and buckets that end with the client that made them. */
 #include "tests/harness.h"
 
 #include <errno.h>
@@ -316,6 +316,254 @@ START_TEST(so_many_and_no_more)
 }
 END_TEST
 
+/* ---- buckets ---- */
+
+static int create_ephemeral(struct memstore *owner, const char *name)
+{
+    const struct memstore_bucket_options options = {.size = sizeof(options), .ephemeral = 1};
+
+    return memstore_bucket_create(owner, name, &options);
+}
+
+static struct memstore *open_bucket(const char *name)
+{
+    const struct memstore_options options = {
+        .size = sizeof(options), .socket = server->socket, .bucket = name};
+    struct memstore *bucket;
+
+    ck_assert_msg(memstore_open(&options, &bucket) == 0, "%s", memstore_message());
+    return bucket;
+}
+
+static bool is_there(const char *name)
+{
+    struct memstore_bucket_info info;
+    int r = memstore_bucket_info(store, name, &info, sizeof(info));
+
+    ck_assert(r == 0 || r == -ENOENT);
+    return r == 0;
+}
+
+static bool has_buckets(void *argument)
+{
+    const uint64_t *count = argument;
+
+    return harness_stats(store).buckets == *count;
+}
+
+static void await_buckets(uint64_t count)
+{
+    harness_await(has_buckets, &count, "so many buckets");
+}
+
+START_TEST(bucket_ends_with_its_handle)
+{
+    struct memstore *owner = harness_open(server), *inside;
+
+    ck_assert_int_eq(create_ephemeral(owner, "corner"), 0);
+    inside = open_bucket("corner");
+    harness_put(inside, "a", "12345");
+    harness_put(store, "a", "1");
+    memstore_close(owner);
+    await_buckets(1);
+    ck_assert(!is_there("corner"));
+    ck_assert_uint_eq(harness_stats(store).used, 1);
+    ck_assert_uint_eq(harness_stats(store).objects, 1);
+    ck_assert_int_lt(memstore_exists(inside, "a", 1), 0);
+    memstore_close(inside);
+    harness_expect(store, "a", "1");
+}
+END_TEST
+
+START_TEST(bucket_says_what_it_is)
+{
+    struct memstore *owner = harness_open(server);
+    struct memstore_bucket_info info, *all;
+    size_t count;
+
+    ck_assert_int_eq(create_ephemeral(owner, "corner"), 0);
+    ck_assert_int_eq(create_ephemeral(owner, "corner"), -EEXIST);
+    ck_assert_int_eq(memstore_bucket_info(store, "corner", &info, sizeof(info)), 0);
+    ck_assert_int_eq(info.ephemeral, 1);
+    ck_assert_int_eq(memstore_bucket_info(store, "default", &info, sizeof(info)), 0);
+    ck_assert_int_eq(info.ephemeral, 0);
+    ck_assert_int_eq(memstore_bucket_list(store, &all, &count, sizeof(*all)), 0);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_int_eq(all[0].ephemeral, 1);
+    ck_assert_int_eq(all[1].ephemeral, 0);
+    free(all);
+    memstore_close(owner);
+    await_buckets(1);
+}
+END_TEST
+
+START_TEST(bucket_of_that_name_made_later_stays)
+{
+    struct memstore *owner = harness_open(server);
+
+    ck_assert_int_eq(create_ephemeral(owner, "corner"), 0);
+    ck_assert_int_eq(memstore_bucket_drop(store, "corner"), 0);
+    ck_assert_int_eq(memstore_bucket_create(store, "corner", NULL), 0);
+    ck_assert_int_eq(create_ephemeral(owner, "another"), 0);
+    memstore_close(owner);
+    await_buckets(2);
+    ck_assert(is_there("corner"));
+}
+END_TEST
+
+START_TEST(one_that_was_there_is_not_taken_over)
+{
+    const struct memstore_bucket_options options = {
+        .size = sizeof(options), .ephemeral = 1, .exist_ok = 1};
+    struct memstore *owner = harness_open(server);
+
+    ck_assert_int_eq(memstore_bucket_create(store, "room", NULL), 0);
+    ck_assert_int_eq(memstore_bucket_create(owner, "room", &options), 0);
+    ck_assert_int_eq(create_ephemeral(owner, "corner"), 0);
+    memstore_close(owner);
+    await_buckets(2);
+    ck_assert(is_there("room"));
+}
+END_TEST
+
+START_TEST(kept_by_its_handle_alone)
+{
+    const struct memstore_bucket_options options = {.size = sizeof(options), .ephemeral = 1};
+    struct memstore *owner = harness_open(server), *other = harness_open(server), *inside;
+
+    ck_assert_int_eq(create_ephemeral(owner, "corner"), 0);
+    ck_assert_int_eq(create_ephemeral(owner, "another"), 0);
+    ck_assert_int_eq(create_ephemeral(other, "theirs"), 0);
+    inside = open_bucket("corner");
+    harness_put(inside, "a", "1");
+    ck_assert_int_eq(memstore_bucket_keep(other, "corner"), -EPERM);
+    ck_assert_int_eq(memstore_bucket_keep(store, "corner"), -EPERM);
+    ck_assert_int_eq(memstore_bucket_keep(owner, "default"), -EPERM);
+    ck_assert_int_eq(memstore_bucket_keep(owner, "none"), -ENOENT);
+    ck_assert_int_eq(memstore_bucket_keep(owner, "no name"), -EINVAL);
+    ck_assert_int_eq(memstore_bucket_set(owner, "corner", &options), -EINVAL);
+    ck_assert_int_eq(memstore_bucket_keep(owner, "corner"), 0);
+    ck_assert_int_eq(memstore_bucket_keep(owner, "corner"), -EPERM);
+    memstore_close(owner);
+    await_buckets(3);
+    harness_expect(inside, "a", "1");
+    memstore_close(inside);
+    memstore_close(other);
+    await_buckets(2);
+    ck_assert(is_there("corner"));
+}
+END_TEST
+
+START_TEST(what_is_ephemeral_in_it_goes_with_either)
+{
+    struct memstore *owner = harness_open(server), *inside;
+
+    ck_assert_int_eq(create_ephemeral(owner, "corner"), 0);
+    inside = open_bucket("corner");
+    must_put(inside, "mark", "here");
+    must_put(inside, "another", "there");
+    ck_assert_int_eq(memstore_delete(inside, "mark", 4), 0);
+    memstore_close(owner);
+    await_buckets(1);
+    memstore_close(inside);
+    ck_assert_uint_eq(harness_stats(store).used, 0);
+    ck_assert_uint_eq(harness_stats(store).objects, 0);
+}
+END_TEST
+
+START_TEST(buckets_are_gone_when_a_daemon_starts_anew)
+{
+    struct memstore *owner = harness_open(server), *inside;
+
+    ck_assert_int_eq(create_ephemeral(owner, "corner"), 0);
+    ck_assert_int_eq(memstore_bucket_create(owner, "room", NULL), 0);
+    inside = open_bucket("corner");
+    harness_put(inside, "a", "1");
+    memstore_close(inside);
+    inside = open_bucket("room");
+    harness_put(inside, "a", "22");
+    harness_kill(server);
+    server = harness_start("--max-size", "none", "--keep");
+    ck_assert_uint_eq(harness_stats(store).buckets, 2);
+    ck_assert_uint_eq(harness_stats(store).used, 2);
+    ck_assert(!is_there("corner"));
+    harness_expect(inside, "a", "22");
+    memstore_close(inside);
+    memstore_close(owner);
+}
+END_TEST
+
+/* ---- workers ---- */
+
+#define WORKERS 8
+#define ROUNDS 5
+#define EACH 200
+
+/* Fills a corner of its own and one place in the room of all, until it is killed. */
+static int work(int index, void *argument)
+{
+    struct memstore *room = harness_open(server), *corner;
+    char name[32], key[32], value[512];
+
+    snprintf(name, sizeof(name), "worker-%d", index);
+    ck_assert_int_eq(create_ephemeral(room, name), 0);
+    corner = open_bucket(name);
+    memset(value, 'v', sizeof(value));
+    for (int i = 0;; i = (i + 1) % EACH) {
+        snprintf(key, sizeof(key), "%d", i);
+        ck_assert_int_eq(
+            memstore_put(corner, key, strlen(key), value, (size_t)(i % 500), NULL, NULL), 0);
+        must_put(room, name, key);
+        if (i == 20) {
+            snprintf(key, sizeof(key), "lasting/%d", index);
+            harness_put(room, key, "12345");
+        }
+        (void)argument;
+    }
+}
+
+static bool all_are_at_it(void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < WORKERS; i++) {
+        char key[32];
+
+        snprintf(key, sizeof(key), "lasting/%d", i);
+        if (!exists(key))
+            return false;
+    }
+    return true;
+}
+
+START_TEST(killed_workers_leave_what_is_not_theirs_alone)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        pid_t workers[WORKERS];
+        struct memstore_stats stats;
+
+        for (int i = 0; i < WORKERS; i++)
+            workers[i] = harness_fork(work, i, NULL);
+        harness_await(all_are_at_it, NULL, "the marks of all workers");
+        for (int i = 0; i < WORKERS; i++)
+            kill(workers[i], SIGKILL);
+        for (int i = 0; i < WORKERS; i++)
+            waitpid(workers[i], NULL, 0);
+        await_buckets(1);
+        await_objects(WORKERS);
+        stats = harness_stats(store);
+        ck_assert_uint_eq(stats.used, WORKERS * 5);
+        for (int i = 0; i < WORKERS; i++) {
+            char key[32];
+
+            snprintf(key, sizeof(key), "lasting/%d", i);
+            harness_expect(store, key, "12345");
+            ck_assert_int_eq(memstore_delete(store, key, strlen(key)), 0);
+        }
+    }
+    ck_assert_uint_eq(harness_stats(store).used, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ephemeral");
@@ -335,6 +583,18 @@ int main(void)
     tcase_add_test(cases, gone_when_a_daemon_starts_anew);
     tcase_add_test(cases, not_where_another_connection_puts);
     tcase_add_test(cases, so_many_and_no_more);
+    suite_add_tcase(suite, cases);
+    cases = tcase_create("buckets");
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, bucket_ends_with_its_handle);
+    tcase_add_test(cases, bucket_says_what_it_is);
+    tcase_add_test(cases, bucket_of_that_name_made_later_stays);
+    tcase_add_test(cases, one_that_was_there_is_not_taken_over);
+    tcase_add_test(cases, kept_by_its_handle_alone);
+    tcase_add_test(cases, what_is_ephemeral_in_it_goes_with_either);
+    tcase_add_test(cases, buckets_are_gone_when_a_daemon_starts_anew);
+    tcase_add_test(cases, killed_workers_leave_what_is_not_theirs_alone);
     suite_add_tcase(suite, cases);
     return harness_main(suite);
 }
