@@ -236,14 +236,14 @@ int ends_take_share(struct store *store, ends_take_first *take_first, uint64_t w
     int64_t until = boottime_now() + SHARE_TIME;
     uint64_t bytes = 0;
     int count = 0;
-    int r = 1;
+    int r;
 
-    while (count < SHARE && bytes < SHARE_BYTES && boottime_now() < until) {
+    /* One at least, however late it is: none means that there is none. */
+    do {
         r = take_first(store, which, &bytes);
-        if (r <= 0)
-            break;
-        count++;
-    }
+        if (r > 0)
+            count++;
+    } while (r > 0 && count < SHARE && bytes < SHARE_BYTES && boottime_now() < until);
     /* What a commit is needed for first comes in the next call. */
     return r < 0 && (count == 0 || store->failed) ? r : count;
 }

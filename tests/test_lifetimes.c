@@ -9,12 +9,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #define MIB (1024U * 1024)
 #define LONG 3600000 /* milliseconds: not in this test */
 
 static struct store *store;
 static uint8_t bytes[MIB];
+
+/* The date is what the test says. */
+static time_t date_shift; /* seconds */
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int r = (int)syscall(SYS_clock_gettime, clock, now);
+
+    if (clock == CLOCK_REALTIME)
+        now->tv_sec += date_shift;
+    return r;
+}
 
 static void open_store(uint64_t max_memory)
 {
@@ -325,6 +340,35 @@ START_TEST(what_is_over_can_be_replaced)
 }
 END_TEST
 
+START_TEST(date_may_be_set)
+{
+    const time_t year = 365 * 86400;
+    const time_t dates[] = {year, -year, -60 * year};
+
+    open_store(64 * MIB);
+    for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++) {
+        struct store_key name = key_of("long");
+        struct record record;
+        int64_t told;
+
+        date_shift = 0;
+        ck_assert_int_eq(put("long", 10, LONG), 0);
+        ck_assert_int_eq(put("short", 10, 20), 0);
+        ck_assert_int_eq(store_get(store, &name, &record, NULL), 0);
+        told = boottime_to_utc(record.expires);
+        date_shift = dates[i];
+        ck_assert_int_eq(expire_all(), 0);
+        ck_assert(exists("short"));
+        ck_assert_int_lt(
+            llabs(boottime_to_utc(record.expires) - told - (int64_t)dates[i] * 1000000), 1000000);
+        await_end("short");
+        ck_assert_int_eq(expire_all(), 1);
+        ck_assert(exists("long"));
+        expect_exact();
+    }
+}
+END_TEST
+
 /* Nothing ends in the middle of a group. */
 START_TEST(group_is_of_one_moment)
 {
@@ -624,6 +668,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, what_is_over_is_not_there);
     tcase_add_test(tcase, what_is_over_can_be_replaced);
+    tcase_add_test(tcase, date_may_be_set);
     tcase_add_test(tcase, group_is_of_one_moment);
     tcase_add_loop_test(tcase, index_follows_the_objects, 0, 6);
     tcase_add_test(tcase, stale_rows_do_no_harm);
