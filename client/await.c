@@ -72,7 +72,8 @@ int channel_take(struct channel *channel, const struct expected *expected,
         r = answer_check(&frame.header, expected->instead);
     if (r < 0)
         return r;
-    *ret_answer = (struct answer){.frame = frame, .status = frame.header.status};
+    *ret_answer = (struct answer){
+        .frame = frame, .status = frame.header.status, .bucket = channel->identity->name};
     if ((frame.header.flags & FRAME_CONDITION) && answer_take_conflict(ret_answer) < 0)
         return -EPROTO;
     if (frame.header.flags & FRAME_BULK) {

@@ -1,6 +1,7 @@
 #include "batch.h"
 
 #include "condition.h"
+#include "handle.h"
 #include "key.h"
 #include "message.h"
 #include "object.h"
@@ -160,7 +161,7 @@ static struct frame kept_body(const struct memstore_batch *batch, const struct s
 
 static int step_explain(const struct memstore_batch *batch, const struct step *step)
 {
-    struct answer answer = {.status = step->status};
+    struct answer answer = {.status = step->status, .bucket = batch->store->identity.name};
     struct step_frame frame;
 
     answer.frame = kept_body(batch, step);

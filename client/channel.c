@@ -17,21 +17,21 @@
 /* Calls over the socket before a ring is made. */
 #define RING_AFTER 4
 
-void channel_init(struct channel *channel, const char *socket, const char *bucket_name,
+void channel_init(struct channel *channel, const char *socket, struct identity *identity,
                   enum memstore_calls calls)
 {
-    *channel = (struct channel){.socket = socket, .bucket_name = bucket_name, .calls = calls};
+    *channel = (struct channel){.socket = socket, .identity = identity, .calls = calls};
     connection_init(&channel->connection, -1);
     bulk_init(&channel->bulk);
 }
 
-struct channel *channel_create(const char *socket, const char *bucket_name,
+struct channel *channel_create(const char *socket, struct identity *identity,
                                enum memstore_calls calls)
 {
     struct channel *channel = malloc(sizeof(*channel));
 
     if (channel)
-        channel_init(channel, socket, bucket_name, calls);
+        channel_init(channel, socket, identity, calls);
     return channel;
 }
 
@@ -93,6 +93,8 @@ int answer_fail(const struct answer *answer, const char *format, ...)
     char what[3 * QUOTED_SIZE];
     va_list arguments;
 
+    if (answer->status == -ENXIO && answer->bucket)
+        return identity_dropped(answer->bucket);
     va_start(arguments, format);
     vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);

@@ -11,6 +11,7 @@
 #include "common/protocol.h"
 #include "common/record.h"
 #include "common/spin.h"
+#include "identity.h"
 #include "memstore.h"
 
 #include <stdbool.h>
@@ -39,6 +40,7 @@ struct request {
 struct answer {
     struct frame frame;  /* stands in the connection's buffer until channel_done */
     int status;          /* 0 or the daemon's negative errno; then the body is its text */
+    const char *bucket;  /* the name of the channel's */
     bool is_conflict;    /* the condition failed: */
     uint64_t conflict;   /* version of the object that is there; 0: there is none */
     const uint8_t *bulk; /* what stands in the bulk buffer, or NULL */
@@ -47,8 +49,8 @@ struct answer {
 };
 
 struct channel {
-    const char *socket; /* path; not owned */
-    const char *bucket_name;
+    const char *socket;           /* path; not owned */
+    struct identity *identity;    /* of its bucket; not owned */
     struct connection connection; /* its fd is -1 while there is none */
     struct bulk bulk;
     bool is_for_child; /* a forked child keeps the connection; said before it is made (direct.c) */
@@ -69,12 +71,12 @@ struct channel {
     uint64_t last_id;
 };
 
-/* Connects nothing yet. Both texts must live as long as the channel. */
-void channel_init(struct channel *channel, const char *socket, const char *bucket_name,
+/* Connects nothing yet. Path and identity must live as long as the channel. */
+void channel_init(struct channel *channel, const char *socket, struct identity *identity,
                   enum memstore_calls calls);
 
 /* The same for one of its own, of this process. NULL: out of memory, or nothing to destroy. */
-struct channel *channel_create(const char *socket, const char *bucket_name,
+struct channel *channel_create(const char *socket, struct identity *identity,
                                enum memstore_calls calls);
 void channel_destroy(struct channel *channel);
 
@@ -117,7 +119,7 @@ int channel_take_bulk(struct channel *channel, int64_t deadline);
 void channel_give_bulk(struct channel *channel);
 
 /* Sets the message for an answer whose status is an error: what was tried, and the daemon's words
- * or ours. Returns the status. */
+ * or ours; of a bucket that was dropped, that. Returns the status. */
 int answer_fail(const struct answer *answer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -74,7 +74,7 @@ static int connect_fail(const char *path, int error)
 
 static int hello_queue(struct channel *channel)
 {
-    const size_t length = strlen(channel->bucket_name);
+    const size_t length = strlen(channel->identity->name);
     const struct frame_header header = {.operation = OPERATION_HELLO};
     const struct hello_request hello = {.magic = PROTOCOL_MAGIC,
                                         .version_min = PROTOCOL_VERSION,
@@ -85,17 +85,14 @@ static int hello_queue(struct channel *channel)
     if (!body)
         return -ENOMEM;
     memcpy(body, &hello, sizeof(hello));
-    memcpy(body + sizeof(hello), channel->bucket_name, length);
+    memcpy(body + sizeof(hello), channel->identity->name, length);
     return 0;
 }
 
 static int hello_refused(const struct channel *channel, const struct answer *answer)
 {
-    char bucket[QUOTED_SIZE];
-
     if (answer->status == -ENOENT)
-        return message_fail(answer->status, "memstored at %s has no bucket %s", channel->socket,
-                            quote(bucket, channel->bucket_name, strlen(channel->bucket_name)));
+        return identity_missing(channel->identity, channel->socket);
     return answer_fail(answer, "memstored at %s refuses", channel->socket);
 }
 
@@ -131,7 +128,10 @@ static int hello_await(struct channel *channel, const struct expected *expected,
     if (r < 0)
         return channel_fail(channel, r);
     connection_consume(&channel->connection, &answer.frame);
-    return 0;
+    r = identity_settle(channel->identity, channel->bucket, channel->store_id);
+    if (r < 0)
+        channel_close(channel);
+    return r;
 }
 
 static int channel_dial(struct channel *channel, int64_t deadline)

@@ -1,12 +1,14 @@
 #include "direct.h"
 
 #include "common/pins.h"
+#include "common/state.h"
 #include "deadline.h"
 #include "fork.h"
 #include "handle.h"
 #include "message.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -36,7 +38,9 @@ struct direct {
     _Atomic bool keeps;      /* a fork's child relies on our pins: they stay */
     struct direct *heir;     /* the child's, while a fork is under way */
     struct direct *next;     /* in the list of all */
-    char *socket, *bucket;
+    char *socket;
+    struct identity identity;       /* its own: it may outlive the handle */
+    const struct state_page *state; /* NULL in an heir */
 };
 
 /* All sessions of the process, for fork. */
@@ -64,6 +68,21 @@ static int session_map_pins(struct direct *session, int fd)
     return 0;
 }
 
+static int session_map_state(struct direct *session, int folder)
+{
+    int fd = openat(folder, STATE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    void *map = MAP_FAILED;
+
+    if (fd < 0)
+        return -EIO;
+    map = mmap(NULL, STATE_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+    if (map == MAP_FAILED)
+        return -EIO;
+    session->state = map;
+    return 0;
+}
+
 /* Asks the daemon for the folder and the pin table. */
 static int session_start(struct direct *session, bool with_environment, int64_t deadline)
 {
@@ -82,6 +101,8 @@ static int session_start(struct direct *session, bool with_environment, int64_t 
     memcpy(&direct, answer.frame.body, sizeof(direct));
     r = session_map_pins(session, fds[1]);
     if (r == 0 && with_environment)
+        r = session_map_state(session, fds[0]);
+    if (r == 0 && with_environment)
         r = environment_open(fds[0], direct.map_size, &session->environment);
     close(fds[0]);
     close(fds[1]);
@@ -93,13 +114,14 @@ static void session_destroy(struct direct *session)
     channel_reset(&session->channel);
     if (session->pins)
         munmap(session->pins, PIN_TABLE_SIZE);
+    if (session->state)
+        munmap((void *)(uintptr_t)session->state, STATE_SIZE);
     environment_close(session->environment);
     free(session->socket);
-    free(session->bucket);
     free(session);
 }
 
-static int session_create(const char *socket, const char *bucket, bool with_environment,
+static int session_create(const char *socket, struct identity *identity, bool with_environment,
                           int64_t deadline, struct direct **ret_session)
 {
     struct direct *session = calloc(1, sizeof(*session));
@@ -110,10 +132,10 @@ static int session_create(const char *socket, const char *bucket, bool with_envi
     session->users = 1;
     session->generation = fork_generation();
     session->socket = strdup(socket);
-    session->bucket = strdup(bucket);
-    channel_init(&session->channel, session->socket, session->bucket, MEMSTORE_CALLS_SOCKET);
+    identity_copy(&session->identity, identity);
+    channel_init(&session->channel, session->socket, &session->identity, MEMSTORE_CALLS_SOCKET);
     session->channel.is_for_child = true; /* direct_after_fork_in_child sees to it */
-    if (session->socket && session->bucket)
+    if (session->socket)
         r = session_start(session, with_environment, deadline);
     if (r < 0) {
         session_destroy(session);
@@ -166,8 +188,8 @@ static bool session_is_current(struct direct *session)
 static void session_make_heir(struct direct *session)
 {
     struct direct *heir;
-    int r =
-        session_create(session->socket, session->bucket, false, deadline_in(HEIR_TIMEOUT), &heir);
+    int r = session_create(session->socket, &session->identity, false, deadline_in(HEIR_TIMEOUT),
+                           &heir);
 
     if (r < 0) {
         session->keeps = true; /* then ours have to do for both */
@@ -212,7 +234,7 @@ static void session_inherit(struct direct *session)
     session->pins = heir->pins;
     session->channel = heir->channel;
     session->channel.socket = session->socket;
-    session->channel.bucket_name = session->bucket;
+    session->channel.identity = &session->identity;
     session->generation = fork_generation();
     atomic_store(&session->pins->pid, (uint32_t)getpid());
     heir->pins = pins;
@@ -386,9 +408,16 @@ static int session_renew(struct memstore *store, int64_t deadline, struct direct
     int r;
 
     if (!session) {
-        r = session_create(store->socket, store->bucket, true, deadline, &session);
+        r = session_create(store->socket, &store->identity, true, deadline, &session);
+        if (r == -ENXIO)
+            return r;
         if (r < 0) {
             atomic_store(&store->direct.retry, coarse_now() + RETRY_INTERVAL);
+            return r;
+        }
+        r = identity_settle(&store->identity, session->channel.bucket, session->channel.store_id);
+        if (r < 0) {
+            session_drop(session);
             return r;
         }
         session_replace(&store->direct, session);
@@ -398,7 +427,7 @@ static int session_renew(struct memstore *store, int64_t deadline, struct direct
     return session ? 0 : -EAGAIN;
 }
 
-/* -ETIMEDOUT: the time of the call is over, and the message is set. */
+/* -ETIMEDOUT: the time of the call is over; -ENXIO: the bucket was dropped; the message is set. */
 static int session_get(struct memstore *store, struct direct **ret_session)
 {
     struct direct *session = session_use(&store->direct);
@@ -437,16 +466,39 @@ static int ask_instead(struct memstore *store)
     return -EAGAIN;
 }
 
+/* What has been said of buckets. Comes before the snapshot, which is then no older. */
+static uint64_t session_moved(const struct direct *session)
+{
+    return atomic_load_explicit(&session->state->buckets, memory_order_acquire);
+}
+
+/* Looks whether the snapshot has the bucket, if there can be news. `moved` is from before. */
+static int look_at_bucket(struct direct_read *read, uint64_t moved)
+{
+    struct bucket row;
+    int r;
+
+    if (read->moved == moved)
+        return 0;
+    r = reading_bucket(&read->reading, read->bucket, &row);
+    if (r == -ENOENT)
+        return identity_dropped(read->session->identity.name);
+    if (r == 0)
+        read->moved = moved;
+    return r;
+}
+
 /* No read lay ready, or only one of a session that is over. */
-static int begin_anew(struct memstore *store, struct direct_read **ret_read)
+static int begin_anew(struct memstore *store, struct direct_read **ret_read, uint64_t *ret_moved)
 {
     struct direct *session;
     int r = session_get(store, &session);
 
-    if (r == -ETIMEDOUT)
+    if (r == -ETIMEDOUT || r == -ENXIO)
         return r;
     if (r < 0)
         return ask_instead(store);
+    *ret_moved = session_moved(session);
     if (read_create(&store->direct, session, ret_read) < 0) {
         session_drop(session);
         return ask_instead(store);
@@ -462,24 +514,36 @@ static void count_read(struct direct_read *read)
     read->ended = false;
 }
 
+/* Begins the snapshot of a read that lay ready. */
+static int begin_again(struct direct_read *read, uint64_t *ret_moved)
+{
+    *ret_moved = session_moved(read->session);
+    return reading_begin(&read->reading);
+}
+
 int direct_begin(struct memstore *store, struct direct_read **ret_read)
 {
     struct direct_read *read;
+    uint64_t moved;
     int r = 0;
 
     if (store->reads == MEMSTORE_READS_SOCKET)
         return ask_instead(store);
     handle_adopt_if_forked(store);
     read = atomic_exchange_explicit(&own_stripe(&store->direct)->read, NULL, memory_order_acquire);
-    if (!read || !session_is_current(read->session) || reading_begin(&read->reading) < 0) {
+    if (!read || !session_is_current(read->session) || begin_again(read, &moved) < 0) {
         read_destroy(&store->direct, read);
-        r = begin_anew(store, &read);
+        r = begin_anew(store, &read, &moved);
         if (r < 0)
             return r;
     }
     count_read(read);
-    *ret_read = read;
-    return 0;
+    r = look_at_bucket(read, moved);
+    if (r < 0)
+        direct_end(store, read);
+    else
+        *ret_read = read;
+    return r;
 }
 
 void direct_end_snapshot(struct direct_read *read)
@@ -508,6 +572,7 @@ bool direct_is_final(int result)
     case -ENOMEM:
     case -EOPNOTSUPP:
     case -ETIMEDOUT:
+    case -ENXIO:
         return true;
     default:
         return result >= 0;

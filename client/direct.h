@@ -29,8 +29,9 @@ struct direct_read {
     struct direct *session; /* which it keeps */
     struct reading reading;
     uint32_t bucket;
-    bool ended;               /* the snapshot is */
-    _Atomic uint64_t count;   /* reads made; only its user writes */
+    uint64_t moved;         /* session_moved() when it last looked at the bucket's row; 0: never */
+    bool ended;             /* the snapshot is */
+    _Atomic uint64_t count; /* reads made; only its user writes */
     struct direct_read *next; /* in the handle's list of all */
 };
 
@@ -73,8 +74,8 @@ void direct_note_asked(struct direct_reads *reads);
 uint64_t direct_count(struct direct_reads *reads);
 
 /*
- * Begins a direct read. -EAGAIN: ask the daemon; -EOPNOTSUPP: the handle must not, and the
- * message is set.
+ * Begins a direct read. -EAGAIN: ask the daemon; -EOPNOTSUPP: the handle must not; -ENXIO: its
+ * bucket was dropped; for these two the message is set.
  */
 int direct_begin(struct memstore *store, struct direct_read **ret_read);
 void direct_end(struct memstore *store, struct direct_read *read);

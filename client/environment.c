@@ -22,6 +22,7 @@ struct environment {
     MDB_env *env;
     MDB_dbi objects;
     MDB_dbi blobs;
+    MDB_dbi buckets;
     unsigned users;
     unsigned generation; /* the process that opened it */
     dev_t device;        /* of data.mdb */
@@ -77,6 +78,8 @@ static int open_databases(struct environment *environment)
     r = mdb_dbi_open(txn, NULL, 0, &environment->objects); /* the main one */
     if (r == 0)
         r = mdb_dbi_open(txn, "blobs", MDB_INTEGERKEY, &environment->blobs);
+    if (r == 0)
+        r = mdb_dbi_open(txn, "buckets", MDB_INTEGERKEY, &environment->buckets);
     if (r != 0 || !is_known(txn, environment->objects)) {
         mdb_txn_abort(txn);
         return -EIO; /* not -ENOENT, which means an object's absence */
@@ -243,6 +246,20 @@ int reading_find(struct reading *reading, uint32_t bucket, const void *key, size
     if (r == 0 && ret_record->expires != 0 && record_is_over(ret_record, boottime_now()))
         r = -ENOENT;
     return r;
+}
+
+int reading_bucket(struct reading *reading, uint32_t bucket, struct bucket *ret_bucket)
+{
+    MDB_val key = {.mv_data = &bucket, .mv_size = sizeof(bucket)};
+    MDB_val row;
+    int r = lmdb_error(mdb_get(reading->txn, reading->environment->buckets, &key, &row));
+
+    if (r < 0)
+        return r;
+    if (row.mv_size != sizeof(*ret_bucket))
+        return -EIO;
+    memcpy(ret_bucket, row.mv_data, sizeof(*ret_bucket));
+    return 0;
 }
 
 int reading_value(struct reading *reading, const struct record *record, const uint8_t **ret_value)

@@ -8,6 +8,7 @@
 #ifndef MEMSTORE_ENVIRONMENT_H
 #define MEMSTORE_ENVIRONMENT_H
 
+#include "common/bucket.h"
 #include "common/record.h"
 
 #include <stddef.h>
@@ -44,6 +45,9 @@ void reading_destroy(struct reading *reading);
  */
 int reading_find(struct reading *reading, uint32_t bucket, const void *key, size_t key_length,
                  struct record *ret_record);
+
+/* Finds the row of a bucket. -ENOENT: it was dropped; other errors: ask the daemon. */
+int reading_bucket(struct reading *reading, uint32_t bucket, struct bucket *ret_bucket);
 
 /* Finds its value. */
 int reading_value(struct reading *reading, const struct record *record, const uint8_t **ret_value);

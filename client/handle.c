@@ -81,17 +81,14 @@ static int socket_choose(const char *wanted, char **ret_socket)
     return *ret_socket ? 0 : message_fail(-ENOMEM, "out of memory");
 }
 
-static int bucket_choose(const char *wanted, char **ret_bucket)
+static int bucket_choose(const char *wanted, struct identity *identity)
 {
-    int r;
+    const char *name = wanted ? wanted : "default";
+    int r = bucket_check(name);
 
-    if (!wanted)
-        wanted = "default";
-    r = bucket_check(wanted);
-    if (r < 0)
-        return r;
-    *ret_bucket = strdup(wanted);
-    return *ret_bucket ? 0 : message_fail(-ENOMEM, "out of memory");
+    if (r == 0)
+        identity_init(identity, name);
+    return r;
 }
 
 static int reads_choose(enum memstore_reads wanted, enum memstore_reads *ret_reads)
@@ -143,7 +140,7 @@ static int handle_init(struct memstore *store, const struct memstore_options *op
     store->timeout = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_DEFAULT;
     r = socket_choose(options->socket, &store->socket);
     if (r == 0)
-        r = bucket_choose(options->bucket, &store->bucket);
+        r = bucket_choose(options->bucket, &store->identity);
     if (r < 0)
         return r;
     r = fork_watch();
@@ -155,8 +152,8 @@ static int handle_init(struct memstore *store, const struct memstore_options *op
     if (r < 0)
         return r;
     store->generation = fork_generation();
-    channel_init(&store->channel, store->socket, store->bucket, store->calls);
-    channel_init(&store->owner, store->socket, store->bucket, store->calls);
+    channel_init(&store->channel, store->socket, &store->identity, store->calls);
+    channel_init(&store->owner, store->socket, &store->identity, store->calls);
     return channel_connect(&store->channel, deadline_in(store->timeout));
 }
 
@@ -194,7 +191,6 @@ void memstore_close(struct memstore *store)
     channel_reset(&store->owner);
     pool_finish(&store->pool);
     turns_finish(&store->turns);
-    free(store->bucket);
     free(store->socket);
     free(store);
 }
@@ -206,6 +202,7 @@ void memstore_close(struct memstore *store)
 static void handle_adopt(struct memstore *store)
 {
     turns_init(&store->turns);
+    identity_adopt(&store->identity);
     channel_reset(&store->channel);
     channel_reset(&store->owner);
     pool_finish(&store->pool);

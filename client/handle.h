@@ -9,9 +9,9 @@
 #include "turns.h"
 
 struct memstore {
-    char *socket; /* path */
-    char *bucket; /* name */
-    int timeout;  /* milliseconds of each call */
+    char *socket;             /* path */
+    struct identity identity; /* of the bucket */
+    int timeout;              /* milliseconds of each call */
     enum memstore_reads reads;
     enum memstore_calls calls;
     _Atomic unsigned generation; /* the process that the connection belongs to */

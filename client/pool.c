@@ -30,7 +30,7 @@ int pool_take(struct memstore *store, enum pool_kind kind, int64_t deadline,
     handle_adopt_if_forked(store);
     channel = take_kept(&store->pool, kind);
     if (!channel)
-        channel = channel_create(store->socket, store->bucket,
+        channel = channel_create(store->socket, &store->identity,
                                  kind == POOL_WAITS ? MEMSTORE_CALLS_SOCKET : store->calls);
     if (!channel)
         return out_of_memory();

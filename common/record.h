@@ -27,7 +27,7 @@
 /* What tells the form of a store: the row of a bucket that there never is and of the empty key. A
  * store of another form is left alone. */
 #define STORE_HEAD_BUCKET 0
-#define STORE_FORMAT 7
+#define STORE_FORMAT 8
 #define STORE_ID_BYTES 16
 
 struct store_head {

@@ -225,6 +225,14 @@ int store_bucket_set(struct store *store, const struct store_bucket_name *name, 
     return end(store, r < 0 ? r : write_row(store, id, &bucket));
 }
 
+static int note_drop(struct store *store, uint32_t id)
+{
+    const struct event event = {
+        .version = store->totals.version + 1, .kind = EVENT_DROPPED, .bucket = id};
+
+    return events_add(&store->events, &event, NULL);
+}
+
 int bucket_drop(struct store *store)
 {
     const struct open_bucket bucket = *store->bucket;
@@ -250,6 +258,8 @@ int bucket_drop(struct store *store)
     store->totals.objects -= bucket.counters.objects;
     store->totals.buckets--;
     store->buckets_moving = true;
+    if (r == 0)
+        r = note_drop(store, id);
     return end(store, r == -ENOENT ? -EUCLEAN : r);
 }
 

@@ -1,5 +1,6 @@
 #include "data_folder.h"
 
+#include "common/state.h"
 #include "log.h"
 #include "memory.h"
 #include "size.h"
@@ -237,7 +238,8 @@ int data_folder_open(struct data_folder *folder, const struct options *options, 
 
 void data_folder_close(struct data_folder *folder, bool remove)
 {
-    static const char *const files[] = {"data.mdb", "lock.mdb", "new/data.mdb", "new/lock.mdb"};
+    static const char *const files[] = {"data.mdb", "lock.mdb", "new/data.mdb", "new/lock.mdb",
+                                        STATE_NAME};
     char path[PATH_MAX + 16];
 
     if (folder->lock.fd < 0)

@@ -1,7 +1,9 @@
 #include "direct.h"
 
+#include "common/state.h"
 #include "log.h"
 #include "server.h"
+#include "state.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -115,6 +117,8 @@ static int open_folder(struct direct *direct, const char *socket)
     direct->group = group ? info.st_gid : 0;
     r = open_file(direct, "data.mdb", group ? 0640 : 0600);
     if (r == 0)
+        r = open_file(direct, STATE_NAME, group ? 0640 : 0600);
+    if (r == 0)
         r = open_file(direct, "lock.mdb", group ? 0660 : 0600);
     if (r == 0)
         r = open_file(direct, ".", group ? 0710 : 0700);
@@ -132,7 +136,9 @@ int direct_init(struct server *server, const char *folder, const char *socket,
     direct->folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (direct->folder_fd < 0)
         return -errno;
-    r = inherit_all(direct, folder);
+    r = state_open(direct->folder_fd, &direct->state);
+    if (r == 0)
+        r = inherit_all(direct, folder);
     if (r == 0)
         r = open_folder(direct, socket);
     update_deferral(server);
@@ -173,6 +179,8 @@ void direct_finish(struct server *server)
         /* The analyzer does not see that the head moves on. */
         forget_inherited(direct, inherited); /* NOLINT(clang-analyzer-unix.Malloc) */
     }
+    state_close(direct->state);
+    direct->state = NULL;
     if (direct->folder_fd >= 0)
         close(direct->folder_fd);
     direct->folder_fd = -1;
@@ -441,7 +449,6 @@ void direct_note_commit(struct server *server)
     struct direct *direct = &server->direct;
     size_t last = (direct->times_count - 1) % COMMIT_TIMES;
     uint64_t now;
-
     if (TAILQ_EMPTY(&direct->readers))
         return;
     now = server_now();

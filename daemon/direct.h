@@ -23,6 +23,7 @@ struct direct {
     enum direct_mode mode;
     gid_t group;   /* of the socket, for DIRECT_GROUP */
     int folder_fd; /* the data folder */
+    struct state_page *state;
     unsigned last_number;
     struct direct_queue readers;
     struct inherited_queue inherited; /* tables of clients of an earlier daemon */

@@ -9,10 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A kind besides those of the protocol: the bucket was dropped. It ends what waits in it. */
+#define EVENT_DROPPED 0
+
 struct event {
     uint64_t version;
     uint32_t bucket;
-    uint16_t kind; /* enum event_kind (protocol.h) */
+    uint16_t kind; /* enum event_kind (protocol.h), or EVENT_DROPPED */
     uint16_t key_length;
     uint8_t key[];
 };

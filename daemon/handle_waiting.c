@@ -69,11 +69,15 @@ int handle_lock(struct request *request)
 int handle_unlock(struct request *request)
 {
     struct lock_claim *claim = request->client->claim;
+    uint32_t bucket;
+    int r;
 
     if (request->body.left > 0)
         return answer_malformed(request);
     if (!claim)
         return ANSWER_ERROR(request, -ENOLCK, "the connection has no lock");
+    bucket = lock_claim_bucket(claim);
     lock_claim_end(claim);
-    return answer_nothing(request);
+    r = store_check_bucket(request->store, bucket);
+    return r < 0 ? answer_failure(request, r, bucket) : answer_nothing(request);
 }

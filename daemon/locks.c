@@ -148,6 +148,11 @@ bool lock_claim_holds(const struct lock_claim *claim)
     return claim->holds;
 }
 
+uint32_t lock_claim_bucket(const struct lock_claim *claim)
+{
+    return claim->lock->entry.key.bucket;
+}
+
 void lock_claim_end(struct lock_claim *claim)
 {
     struct locks *locks = &claim->client->server->locks;
@@ -190,6 +195,17 @@ static void refuse(struct lock_claim *claim, int error)
     lock_claim_end(claim);
     client_answer_error(client, &header, error, "there is no version for the lock: %s",
                         strerror(-error));
+}
+
+/* The bucket was dropped. */
+static void drop(struct lock_claim *claim, uint32_t bucket)
+{
+    const struct frame_header header = claim->header;
+    struct client *client = claim->client;
+
+    lock_claim_end(claim);
+    request_answer_failure(client, &header, -ENXIO, bucket);
+    client_told(client);
 }
 
 /* Gives the lock to who has waited longest. */
@@ -240,6 +256,32 @@ static void tell(struct lock_claim *claim)
     body = client_answer(claim->client, &claim->header, NULL, sizeof(answer));
     if (body)
         memcpy(body, &answer, sizeof(answer));
+}
+
+/* Without a holder the lock goes with the last of them. */
+static void end_waiting(struct lock *lock)
+{
+    const uint32_t bucket = lock->entry.key.bucket;
+    struct lock_claim *claim, *next;
+
+    for (claim = TAILQ_FIRST(&lock->waiting); claim; claim = next) {
+        next = TAILQ_NEXT(claim, entry);
+        drop(claim, bucket);
+    }
+}
+
+void locks_end(struct server *server, uint32_t bucket)
+{
+    for (size_t i = 0; i < LOCK_SPACES; i++) {
+        const struct table *table = &server->locks.tables[i];
+        struct table_entry *entry, *next;
+
+        for (entry = table_next(table, NULL); entry; entry = next) {
+            next = table_next(table, entry);
+            if (entry->key.bucket == bucket)
+                end_waiting((struct lock *)entry);
+        }
+    }
 }
 
 void locks_settle(struct server *server, int error)

@@ -47,6 +47,9 @@ int lock_claim_start(struct client *client, const struct lock_wish *wish);
 /* The client has the lock, and does not wait for it any more. */
 bool lock_claim_holds(const struct lock_claim *claim);
 
+/* Whose lock it is. */
+uint32_t lock_claim_bucket(const struct lock_claim *claim);
+
 /* The lock is given up, or waited for no longer. */
 void lock_claim_end(struct lock_claim *claim);
 
@@ -55,5 +58,9 @@ void locks_grant(struct server *server);
 
 /* What was given away is committed, and told; or not, for that reason. */
 void locks_settle(struct server *server, int error);
+
+/* A bucket was dropped: whoever waits for a lock in it is told -ENXIO. Those who have one keep it;
+ * nobody else will ever get it. */
+void locks_end(struct server *server, uint32_t bucket);
 
 #endif

@@ -7,6 +7,7 @@
 #include "listing.h"
 #include "log.h"
 #include "remains.h"
+#include "state.h"
 #include "upload.h"
 
 #include <errno.h>
@@ -174,6 +175,8 @@ static void tell_events(struct server *server)
 
     for (event = events_first(events); event; event = events_next(events, event)) {
         waits_tell(server, event);
+        if (event->kind == EVENT_DROPPED)
+            locks_end(server, event->bucket);
         watches_tell(server, event);
     }
     events_clear(events);
@@ -185,6 +188,8 @@ void server_commit(struct server *server)
     int r = store_commit(server->store);
     struct client *client, *next;
 
+    if (store_buckets_moved(server->store))
+        state_move_buckets(server->direct.state);
     for (client = TAILQ_FIRST(&server->replied); client; client = next) {
         next = TAILQ_NEXT(client, replied);
         if (r < 0)

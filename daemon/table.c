@@ -96,6 +96,18 @@ int table_add(struct table *table, struct table_entry *entry)
     return 0;
 }
 
+struct table_entry *table_next(const struct table *table, const struct table_entry *entry)
+{
+    size_t head = entry ? (entry->hash & (table->size - 1)) + 1 : 0;
+    struct table_entry *next = entry ? entry->next : NULL;
+
+    if (table->count == 0)
+        return NULL;
+    while (!next && head < table->size)
+        next = table->heads[head++];
+    return next;
+}
+
 void table_remove(struct table *table, struct table_entry *entry)
 {
     struct table_entry **place = head_of(table, entry->hash);

@@ -32,6 +32,10 @@ struct table_entry *table_find(const struct table *table, const struct store_key
 /* Adds an entry whose key is set, and not in the table. -ENOMEM. */
 int table_add(struct table *table, struct table_entry *entry);
 
+/* The entry behind that one, in no order; NULL: the first one; after the last one it returns NULL.
+ * Others may be removed meanwhile. */
+struct table_entry *table_next(const struct table *table, const struct table_entry *entry);
+
 void table_remove(struct table *table, struct table_entry *entry);
 
 #endif

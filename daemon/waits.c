@@ -193,24 +193,47 @@ static void judge_all(struct wait_queue *queue, const struct state *state)
     }
 }
 
+static void judge_awaited(struct waits *waits, struct awaited *awaited, const struct state *state)
+{
+    awaited->is_judged = true; /* and so stays here until all of it is */
+    if (state->found != -ENOENT)
+        judge_all(&awaited->waits[WAIT_EXISTS], state);
+    if (state->found != 0)
+        judge_all(&awaited->waits[WAIT_GONE], state);
+    judge_all(&awaited->waits[WAIT_CHANGED], state);
+    awaited->is_judged = false;
+    awaited_drop_unused(waits, awaited);
+}
+
+/* The bucket was dropped. */
+static void end_all(struct waits *waits, uint32_t bucket)
+{
+    const struct state dropped = {.found = -ENXIO};
+    struct table_entry *entry, *next;
+
+    for (entry = table_next(&waits->table, NULL); entry; entry = next) {
+        next = table_next(&waits->table, entry);
+        if (entry->key.bucket == bucket)
+            judge_awaited(waits, (struct awaited *)entry, &dropped);
+    }
+}
+
 void waits_tell(struct server *server, const struct event *event)
 {
     const struct store_key key = {
         .bucket = event->bucket, .data = event->key, .length = event->key_length};
-    struct awaited *awaited = awaited_find(&server->waits, &key);
+    struct awaited *awaited;
     struct state state;
 
+    if (event->kind == EVENT_DROPPED) {
+        end_all(&server->waits, event->bucket);
+        return;
+    }
+    awaited = awaited_find(&server->waits, &key);
     if (!awaited)
         return;
-    awaited->is_judged = true; /* and so stays here until all of it is */
     state = look_up(server, &key);
-    if (state.found != -ENOENT)
-        judge_all(&awaited->waits[WAIT_EXISTS], &state);
-    if (state.found != 0)
-        judge_all(&awaited->waits[WAIT_GONE], &state);
-    judge_all(&awaited->waits[WAIT_CHANGED], &state);
-    awaited->is_judged = false;
-    awaited_drop_unused(&server->waits, awaited);
+    judge_awaited(&server->waits, awaited, &state);
 }
 
 void waits_begin(struct server *server)

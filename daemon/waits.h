@@ -36,7 +36,8 @@ int wait_start(struct client *client, const struct frame_header *header,
 /* The client is gone. */
 void wait_cancel(struct wait *wait);
 
-/* An object has changed: answers those for whom that is it. */
+/* An object has changed: answers those for whom that is it. A bucket was dropped: answers all who
+ * wait in it, with -ENXIO. */
 void waits_tell(struct server *server, const struct event *event);
 
 /* Answers those who have come since the last commit and need not wait at all. */

@@ -161,9 +161,11 @@ static bool has_room(const struct watch *watch)
 
 static bool is_for(const struct watch *watch, const struct event *event)
 {
-    return event->bucket == watch->watched->entry.key.bucket &&
-           event->key_length >= watch->prefix_length &&
-           memcmp(event->key, watch->prefix, watch->prefix_length) == 0;
+    if (event->bucket != watch->watched->entry.key.bucket)
+        return false;
+    return event->kind == EVENT_DROPPED ||
+           (event->key_length >= watch->prefix_length &&
+            memcmp(event->key, watch->prefix, watch->prefix_length) == 0);
 }
 
 /* Queues a frame. Returns false if that was the client's end, and so the watch's. */
@@ -261,13 +263,18 @@ static bool begin(struct watch *watch)
            send_gap(watch, watch->from < history->forgotten ? history->forgotten : status.version);
 }
 
-/* Tells of what was forgotten before it could be told. */
+/* Tells of what was forgotten before it could be told. Returns whether the watch goes on. */
 static bool skip_forgotten(struct watch *watch, const struct history *history)
 {
+    int r;
+
     if (watch->next >= history->first)
         return true;
     watch->next = history->first;
-    return send_gap(watch, history->forgotten);
+    if (!send_gap(watch, history->forgotten))
+        return false;
+    r = store_check_bucket(watch->client->server->store, watch->watched->entry.key.bucket);
+    return r == 0 || refuse(watch, r);
 }
 
 /* Goes on with one who is behind. Returns what it cost, as events that are looked at. */
@@ -288,7 +295,7 @@ static unsigned go_on(struct watch *watch)
             move_to(watch, &watch->watched->full);
             return cost;
         }
-        if (!send_event(watch, event))
+        if (event->kind == EVENT_DROPPED ? !refuse(watch, -ENXIO) : !send_event(watch, event))
             return cost;
         cost += TELL_COST;
     }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
 
@@ -424,6 +426,241 @@ START_TEST(a_dropped_bucket_is_gone_at_once)
 }
 END_TEST
 
+/* Every call on a handle whose bucket is gone. */
+static void expect_dropped(struct memstore *a)
+{
+    struct memstore_batch_options atomic = {.size = sizeof(atomic), .atomic = 1};
+    struct memstore_batch *batch;
+    struct memstore_object *object;
+    struct memstore_writer *writer;
+    struct memstore_list *list;
+    struct memstore_view *view;
+    struct memstore_watch *watch;
+    struct memstore_lock *lock;
+
+    ck_assert_int_eq(get(a, "key"), -ENXIO);
+    ck_assert_str_eq(memstore_message(), "the bucket 'a' was dropped; open it anew");
+    ck_assert_int_eq(put(a, "key", 1), -ENXIO);
+    ck_assert_str_eq(memstore_message(), "the bucket 'a' was dropped; open it anew");
+    ck_assert_int_eq(put(a, "key", 2 * MIB), -ENXIO);
+    ck_assert_int_eq(memstore_exists(a, "key", 3), -ENXIO);
+    ck_assert_int_eq(memstore_info(a, "key", 3, &object), -ENXIO);
+    ck_assert_int_eq(memstore_view(a, "key", 3, &view), -ENXIO);
+    ck_assert_int_eq(memstore_list(a, "", 0, NULL, &list), -ENXIO);
+    ck_assert_int_eq(memstore_delete(a, "key", 3), -ENXIO);
+    ck_assert_int_eq(memstore_copy(a, "key", 3, "k", 1, NULL), -ENXIO);
+    ck_assert_int_eq(memstore_move(a, "key", 3, "k", 1, NULL), -ENXIO);
+    ck_assert_int_eq(memstore_touch(a, "key", 3, 1, NULL, NULL), -ENXIO);
+    ck_assert_int_eq(memstore_wait(a, "key", 3, MEMSTORE_UNTIL_EXISTS, 0, 10000, NULL), -ENXIO);
+    ck_assert_int_eq(memstore_watch(a, "", 0, MEMSTORE_FROM_NOW, &watch), -ENXIO);
+    ck_assert_int_eq(memstore_lock(a, "key", 3, 10000, &lock), -ENXIO);
+    ck_assert_int_eq(memstore_writer_open(a, "key", 3, NULL, &writer), -ENXIO);
+    ck_assert_int_eq(memstore_batch_create(a, NULL, &batch), 0);
+    ck_assert_int_eq(memstore_batch_get(batch, "key", 3), 0);
+    ck_assert_int_eq(memstore_batch_delete(batch, "key", 3), 0);
+    if (memstore_batch_run(batch) == 0) { /* otherwise there is not even a connection */
+        ck_assert_int_eq(memstore_batch_status(batch, 0), -ENXIO);
+        ck_assert_int_eq(memstore_batch_status(batch, 1), -ENXIO);
+    }
+    ck_assert_str_eq(memstore_message(), "the bucket 'a' was dropped; open it anew");
+    memstore_batch_destroy(batch);
+    ck_assert_int_eq(memstore_batch_create(a, &atomic, &batch), 0);
+    ck_assert_int_eq(memstore_batch_delete(batch, "key", 3), 0);
+    ck_assert_int_eq(memstore_batch_run(batch), -ENXIO);
+    memstore_batch_destroy(batch);
+}
+
+START_TEST(handles_of_a_dropped_bucket)
+{
+    struct memstore *a, *fresh, *anew;
+
+    create("a");
+    a = harness_open_bucket(server, "a");
+    fresh = harness_open_bucket(server, "a"); /* has not asked for anything yet */
+    harness_put(a, "key", "value");
+    harness_expect(a, "key", "value");
+    drop("a");
+    expect_dropped(a);
+    create("a");
+    anew = harness_open_bucket(server, "a");
+    harness_put(anew, "key", "another");
+    expect_dropped(a);
+    expect_dropped(fresh);
+    harness_expect(anew, "key", "another");
+    expect_counters("a", 7, 1);
+    memstore_close(a);
+    memstore_close(fresh);
+    memstore_close(anew);
+}
+END_TEST
+
+/* A drop is seen by the next read, whoever made it: there is no moment between. */
+START_TEST(readers_see_a_drop_at_once)
+{
+    for (int i = 0; i < 500; i++) {
+        struct memstore *a;
+
+        create("a");
+        a = harness_open_bucket(server, "a");
+        harness_put(a, "key", "value");
+        harness_expect(a, "key", "value");
+        drop("a");
+        ck_assert_int_eq(get(a, "key"), -ENXIO);
+        memstore_close(a);
+    }
+}
+END_TEST
+
+START_TEST(a_writer_whose_bucket_is_dropped)
+{
+    struct memstore_writer *writer;
+    char bytes[1000] = "";
+    struct memstore *a;
+
+    create("a");
+    a = harness_open_bucket(server, "a");
+    ck_assert_int_eq(memstore_writer_open(a, "key", 3, NULL, &writer), 0);
+    ck_assert_int_eq(memstore_writer_write(writer, bytes, sizeof(bytes)), 0);
+    drop("a");
+    ck_assert_int_eq(memstore_writer_commit(writer, NULL), -ENXIO);
+    ck_assert_str_eq(memstore_message(), "the bucket 'a' was dropped; open it anew");
+    memstore_close(a);
+}
+END_TEST
+
+START_TEST(views_outlive_their_bucket)
+{
+    struct memstore_view *view;
+    struct memstore *a;
+
+    create("a");
+    a = harness_open_bucket(server, "a");
+    harness_put_filled(a, "key", MIB, 7);
+    view = harness_view(a, "key");
+    drop("a");
+    create("b");
+    memstore_close(a);
+    a = harness_open_bucket(server, "b");
+    for (int i = 0; i < 50; i++)
+        harness_put_filled(a, "key", MIB, 8);
+    ck_assert(harness_view_shows(view, MIB, 7));
+    memstore_view_release(view);
+    memstore_close(a);
+}
+END_TEST
+
+/* ---- daemons that come and go ---- */
+
+static void restart(void)
+{
+    harness_kill(server);
+    server = harness_start("--max-size", "none", "--max-memory", "512M");
+}
+
+/* The store, and the buckets in it, outlive the daemon. */
+START_TEST(handles_follow_a_daemon_that_comes_back)
+{
+    struct memstore *a;
+
+    create("a");
+    ck_assert_int_eq(set("a", (options){.has_max_objects = 1, .max_objects = 3}), 0);
+    a = harness_open_bucket(server, "a");
+    harness_put(a, "key", "value");
+    restart();
+    harness_expect(a, "key", "value");
+    harness_put(a, "k", "v");
+    expect_counters("a", 6, 2);
+    ck_assert_uint_eq(info("a").max_objects, 3);
+    drop("a");
+    restart();
+    create("a");
+    expect_dropped(a);
+    memstore_close(a);
+}
+END_TEST
+
+START_TEST(handles_follow_a_daemon_with_another_store)
+{
+    struct memstore *a;
+
+    create("a");
+    create("b"); /* so that ids differ */
+    a = harness_open_bucket(server, "a");
+    harness_put(a, "key", "value");
+    harness_stop(server);
+    server = harness_start("--max-size", "none", "--max-memory", "512M");
+    ck_assert_int_eq(get(a, "key"), -ENXIO);
+    create("c");
+    create("a");
+    ck_assert_int_eq(get(a, "key"), -ENOENT);
+    harness_put(a, "key", "another");
+    harness_expect(a, "key", "another");
+    memstore_close(a);
+}
+END_TEST
+
+/* ---- those who wait ---- */
+
+static int wait_in_bucket(int index, void *argument)
+{
+    struct memstore *a = harness_open_bucket(server, "a");
+    const struct memstore_event *event;
+    struct memstore_watch *watch = NULL;
+    struct memstore_lock *lock = NULL;
+    int *told = argument;
+    int r;
+
+    if (index == 1)
+        r = memstore_watch(a, "", 0, MEMSTORE_FROM_NOW, &watch);
+    else
+        r = 0;
+    ck_assert_int_eq(r, 0);
+    ck_assert_int_eq(write(told[1], "", 1), 1);
+    if (index == 0)
+        r = memstore_wait(a, "key", 3, MEMSTORE_UNTIL_EXISTS, 0, 60000, NULL);
+    else if (index == 1)
+        r = memstore_watch_next(watch, 60000, &event);
+    else
+        r = memstore_lock(a, "lock", 4, 60000, &lock);
+    ck_assert_str_eq(memstore_message(), "the bucket 'a' was dropped; open it anew");
+    memstore_watch_close(watch);
+    memstore_close(a);
+    return r == -ENXIO ? 0 : 1;
+}
+
+START_TEST(a_drop_ends_waits_watches_and_locks)
+{
+    struct memstore_lock *lock;
+    struct memstore *a;
+    pid_t waiters[3];
+    int told[2];
+    char byte;
+
+    create("a");
+    a = harness_open_bucket(server, "a");
+    ck_assert_int_eq(memstore_lock(a, "lock", 4, 1000, &lock), 0);
+    ck_assert_int_eq(pipe(told), 0);
+    for (int i = 0; i < 3; i++)
+        waiters[i] = harness_fork(wait_in_bucket, i, told);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(read(told[0], &byte, 1), 1);
+    drop("a");
+    for (int i = 0; i < 3; i++) {
+        int status;
+
+        ck_assert_int_eq(waitpid(waiters[i], &status, 0), waiters[i]);
+        ck_assert_msg(status == 0, "waiter %d: %d", i, status);
+    }
+    ck_assert_int_eq(memstore_unlock(lock), -ENXIO);
+    create("a");
+    memstore_close(a);
+    a = harness_open_bucket(server, "a");
+    ck_assert_int_eq(memstore_lock(a, "lock", 4, 0, &lock), 0);
+    ck_assert_int_eq(memstore_unlock(lock), 0);
+    memstore_close(a);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("bucket");
@@ -445,6 +682,13 @@ static Suite *suite(void)
     tcase_add_test(tcase, a_batch_keeps_to_the_buckets_limits);
     tcase_add_test(tcase, the_stores_limit_holds_above_all);
     tcase_add_test(tcase, a_dropped_bucket_is_gone_at_once);
+    tcase_add_test(tcase, handles_of_a_dropped_bucket);
+    tcase_add_test(tcase, readers_see_a_drop_at_once);
+    tcase_add_test(tcase, a_writer_whose_bucket_is_dropped);
+    tcase_add_test(tcase, views_outlive_their_bucket);
+    tcase_add_test(tcase, handles_follow_a_daemon_that_comes_back);
+    tcase_add_test(tcase, handles_follow_a_daemon_with_another_store);
+    tcase_add_test(tcase, a_drop_ends_waits_watches_and_locks);
     suite_add_tcase(s, tcase);
     return s;
 }
