@@ -24,7 +24,7 @@ int lifetimes_begin(struct server *server)
 
     while ((r = store_next_owner(server->store, 0, &owner)) == 1) {
         r = store_bury(server->store, owner);
-        if (store_commit(server->store) < 0 && r >= 0)
+        if (server_commit(server) < 0 && r >= 0)
             r = -EIO;
         if (r < 0 && r != -EAGAIN)
             return r;

@@ -183,7 +183,7 @@ static void tell_events(struct server *server)
     waits_begin(server);
 }
 
-void server_commit(struct server *server)
+int server_commit(struct server *server)
 {
     int r = store_commit(server->store);
     struct client *client, *next;
@@ -201,6 +201,7 @@ void server_commit(struct server *server)
     locks_settle(server, r);
     tell_events(server);
     direct_note_commit(server);
+    return r;
 }
 
 static void process(struct server *server, struct client *client)

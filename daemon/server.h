@@ -83,8 +83,9 @@ struct server_settings {
 /* Serves until SIGTERM, SIGINT or SIGHUP (returns 0) or until the store fails (negative errno). */
 int server_run(struct server *server, const struct server_settings *settings);
 
-/* Commits what was done so far in this turn; if that fails, its answers become failures. */
-void server_commit(struct server *server);
+/* Commits what was done so far in this turn, and tells those who wait for it; if that fails, its
+ * answers become failures. Returns 0 or a negative errno. */
+int server_commit(struct server *server);
 
 /* CLOCK_MONOTONIC in microseconds. */
 uint64_t server_now(void);

@@ -552,6 +552,21 @@ START_TEST(what_the_daemon_took_with_it_is_a_gap)
 }
 END_TEST
 
+/* It ended with its owner's connection, which ended with the daemon. */
+START_TEST(what_ended_with_the_daemon_is_told)
+{
+    const struct memstore_put_options ephemeral = {.size = sizeof(ephemeral), .ephemeral = 1};
+
+    start_watch("", MEMSTORE_FROM_NOW);
+    ck_assert_int_eq(memstore_put(store, "mark", 4, "x", 1, &ephemeral, NULL), 0);
+    expect(MEMSTORE_EVENT_PUT, "mark");
+    harness_kill(server);
+    server = harness_start(NULL);
+    expect(MEMSTORE_EVENT_DELETE, "mark");
+    expect_silence();
+}
+END_TEST
+
 START_TEST(another_store_is_a_gap)
 {
     start_watch("", MEMSTORE_FROM_NOW);
@@ -745,6 +760,7 @@ static void add_tests(TCase *events, TCase *ends)
     tcase_add_test(events, watch_is_its_process_own);
     tcase_add_test(ends, watch_outlives_the_daemon);
     tcase_add_test(ends, what_the_daemon_took_with_it_is_a_gap);
+    tcase_add_test(ends, what_ended_with_the_daemon_is_told);
     tcase_add_test(ends, another_store_is_a_gap);
     tcase_add_test(ends, without_a_daemon_next_says_so);
     tcase_add_test(ends, descriptor_tells_of_events);
