@@ -54,10 +54,10 @@ packages := $(daemon_packages) $(cli_packages) $(test_packages)
 TESTS := common connection store events lifetimes daemon protocol buffer ring window ringing scribble \
 	impostor group upload hostile patience pins waiting behaviour limit expiry ephemeral bucket \
 	processes handle batch bulk writer reserve condition add wait watch lock once command command_waiting tree \
-	direct view fork holders install systemd
+	direct view fork holders examples install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
 THRICE := behaviour limit expiry ephemeral bucket processes handle batch bulk upload writer reserve \
-	condition add wait watch lock once command command_waiting
+	condition add wait watch lock once command command_waiting examples
 # These run twice, over the socket and through a ring.
 TWICE := protocol buffer group hostile waiting
 # These have the daemon's parts in them.
@@ -131,6 +131,13 @@ $(shell_tests:%=$(BUILD)/tests/test_%): packages_used = jansson
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(harness_objects) $(BUILD)/libmemstore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(test_packages) $(client_packages) $(packages_used))
 
+# The examples know the public header alone, as a user's program does.
+examples := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
+$(BUILD)/examples/%: examples/%.c client/memstore.h $(BUILD)/libmemstore.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Iclient $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libmemstore.a $(call libs_of,$(client_packages))
+$(BUILD)/tests/test_examples: | $(examples)
+
 $(BUILD)/tests/demo: $(BUILD)/tests/demo.o $(harness_objects) $(BUILD)/libmemstore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(test_packages) $(client_packages))
 
@@ -189,7 +196,7 @@ deps-lint: deps ## install what lint needs and is not there
 
 # ---- the looks of the code ----
 
-lint_sources := $(wildcard common/*.c daemon/*.c client/*.c cli/*.c tests/*.c)
+lint_sources := $(wildcard common/*.c daemon/*.c client/*.c cli/*.c tests/*.c examples/*.c)
 lint_headers := $(wildcard common/*.h daemon/*.h client/*.h cli/*.h tests/*.h)
 lint_flags = -std=c17 -D_GNU_SOURCE -I. -Icommon $(call flags_of,$(packages))
 jobs := $(shell nproc)
@@ -228,8 +235,8 @@ format: deps-lint ## lay out the code as lint wants it
 # ---- the benchmark ----
 
 BENCH := main run process machine timing keys zipf subject memstore client daemon raw_lmdb stream pipeline redis \
-	memcached echo memcpy race workers redis_benchmark results durations stages stages_changes \
-	stages_workers targets targets_reads targets_changes targets_growth growth report report_table report_format \
+	memcached echo memcpy race workers redis_benchmark results durations stages stages_changes stages_extras extras \
+	stages_workers targets targets_reads targets_changes targets_extras targets_growth growth report report_table report_format \
 	report_json report_chart
 bench_packages := lmdb
 bench_objects := $(BENCH:%=$(BUILD)/bench/%.o) $(common_objects)

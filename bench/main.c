@@ -34,10 +34,10 @@ static const struct settings quick = {.quick = true,
 static void clear_environment(void)
 {
     static const char *const names[] = {
-        "MEMSTORE_SOCKET",      "MEMSTORE_DATA",  "MEMSTORE_MAX_SIZE",   "MEMSTORE_MAX_MEMORY",
-        "MEMSTORE_SOCKET_MODE", "MEMSTORE_KEEP",  "MEMSTORE_ALLOW_DISK", "MEMSTORE_CLIENT_TIMEOUT",
-        "MEMSTORE_DIRECT",      "MEMSTORE_READS", "MEMSTORE_CALLS",      "MEMSTORE_SPIN_US",
-        "NOTIFY_SOCKET",        "LISTEN_FDS"};
+        "MEMSTORE_SOCKET",      "MEMSTORE_DATA",   "MEMSTORE_MAX_SIZE",   "MEMSTORE_MAX_MEMORY",
+        "MEMSTORE_SOCKET_MODE", "MEMSTORE_KEEP",   "MEMSTORE_ALLOW_DISK", "MEMSTORE_CLIENT_TIMEOUT",
+        "MEMSTORE_BUCKET",      "MEMSTORE_DIRECT", "MEMSTORE_READS",      "MEMSTORE_CALLS",
+        "MEMSTORE_SPIN_US",     "NOTIFY_SOCKET",   "LISTEN_FDS"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unsetenv(names[i]);
@@ -54,6 +54,7 @@ static void run_stages(void)
     stage_changes();
     stage_writers(settings.many);
     stage_batches();
+    stage_extras();
     stage_placed();
     stage_singles();
     stage_beside();

@@ -1,5 +1,6 @@
 /* memstore itself: as a program has it, and over its socket alone. */
 #include "bench/client.h"
+#include "bench/extras.h"
 #include "bench/process.h"
 #include "bench/run.h"
 #include "bench/subject.h"
@@ -212,6 +213,11 @@ static void fill(const struct objects *objects)
     client_close(client);
 }
 
+pid_t subject_start_waiter(void)
+{
+    return extra_waiter_start(socket_path);
+}
+
 const struct subject subject_memstore = {
     .name = "memstore",
     .id = "memstore",
@@ -229,7 +235,10 @@ const struct subject subject_memstore = {
               [CALL_COPY] = copy,
               [CALL_MOVE] = move,
               [CALL_DELETE] = delete,
-              [CALL_BATCH] = put_batch},
+              [CALL_BATCH] = put_batch,
+              [CALL_BUCKET] = extra_bucket,
+              [CALL_PUT_TTL] = extra_put_ttl,
+              [CALL_WAKE] = extra_wake},
     .before = {[CALL_MOVE] = move_back, [CALL_DELETE] = put},
     .after = {[CALL_OPEN] = close_opened},
 };
@@ -250,7 +259,10 @@ const struct subject subject_socket = {
               [CALL_COPY] = copy,
               [CALL_MOVE] = move,
               [CALL_DELETE] = delete,
-              [CALL_BATCH] = put_batch},
+              [CALL_BATCH] = put_batch,
+              [CALL_BUCKET] = extra_bucket,
+              [CALL_PUT_TTL] = extra_put_ttl,
+              [CALL_WAKE] = extra_wake},
     .before = {[CALL_MOVE] = move_back, [CALL_DELETE] = put},
     .after = {[CALL_OPEN] = close_opened},
 };

@@ -106,6 +106,7 @@ const char *part_title(enum part part)
         [PART_WRITERS] = "writing processes",
         [PART_BATCHES] = "puts in batches",
         [PART_MIX] = "reads and changes: YCSB B",
+        [PART_EXTRAS] = "buckets, lifetimes, waiting",
         [PART_GROWTH] = "growth",
         [PART_SINGLES] = "calls one by one",
     };
@@ -127,6 +128,9 @@ const char *call_name(enum call call)
         [CALL_MOVE] = "move",
         [CALL_DELETE] = "delete",
         [CALL_BATCH] = "put in a batch,",
+        [CALL_BUCKET] = "make and drop a bucket",
+        [CALL_PUT_TTL] = "put with a lifetime",
+        [CALL_WAKE] = "wake a waiter, and be woken",
         [CALL_BENCHMARK] = "redis-benchmark -P 16,",
         [CALL_START] = "start to ready",
         [CALL_OWN_MEMORY] = "memory of a daemon without objects",

@@ -18,6 +18,7 @@ enum part {
     PART_WRITERS, /* processes that put */
     PART_BATCHES, /* puts, many at a time */
     PART_MIX,     /* reads and changes */
+    PART_EXTRAS,  /* what memstore alone has */
     PART_SINGLES, /* calls that are timed one by one */
     PART_GROWTH,  /* by the number of objects and clients */
     PART_COUNT,

@@ -48,6 +48,9 @@ void stage_mix(void);
 /* One process puts small values while another one puts large ones. */
 void stage_beside(void);
 
+/* What memstore alone has: buckets, lifetimes, waiting. */
+void stage_extras(void);
+
 /* Puts with both sides on one core, and on two. */
 void stage_placed(void);
 

@@ -24,6 +24,9 @@ enum call {
     CALL_MOVE, /* to the key's twin */
     CALL_DELETE,
     CALL_BATCH,         /* BATCH_LENGTH puts; its time is that of one of them */
+    CALL_BUCKET,        /* one is made, and dropped */
+    CALL_PUT_TTL,       /* with a lifetime */
+    CALL_WAKE,          /* a process that waits, and be woken by it */
     CALL_BENCHMARK,     /* redis-benchmark's own puts */
     CALL_START,         /* of a daemon, up to its word that it is ready */
     CALL_OWN_MEMORY,    /* of a daemon with an empty store */
@@ -91,6 +94,9 @@ void subjects_restart(void);
 
 /* Lets this process run on one core, and all servers on the same one or on one other. 0: on any. */
 void subjects_place(unsigned cores);
+
+/* Starts a process that CALL_WAKE wakes. */
+pid_t subject_start_waiter(void);
 
 /* Something of a value that was read: what nobody looks at, a compiler may leave out. */
 extern volatile uint8_t subject_seen;

@@ -105,6 +105,7 @@ size_t targets_evaluate(struct target ret_targets[TARGETS_MAX])
 
     targets_of_reads(&targets);
     targets_of_changes(&targets);
+    targets_of_extras(&targets);
     targets_of_growth(&targets);
     return targets.count;
 }

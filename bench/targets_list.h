@@ -41,6 +41,7 @@ void at_least(struct target *target, double bound);
 /* The targets of these. */
 void targets_of_reads(struct targets *targets);
 void targets_of_changes(struct targets *targets);
+void targets_of_extras(struct targets *targets);
 void targets_of_growth(struct targets *targets);
 
 #endif

@@ -1,0 +1,23 @@
+/* What is aimed at in buckets, lifetimes and waiting. */
+#include "bench/targets_list.h"
+
+static struct term ours(enum call call, uint32_t size)
+{
+    return term((struct row){.part = PART_EXTRAS, .call = call, .size = size}, SUBJECT_MEMSTORE);
+}
+
+void targets_of_extras(struct targets *targets)
+{
+    const struct row echo = {.part = PART_EXTRAS, .call = CALL_ECHO, .size = ECHO_BYTES};
+
+    targets->group = "buckets, lifetimes, waiting";
+    at_most(targets_add(targets, ours(CALL_BUCKET, 0), constant(MICROSECOND_NS),
+                        "make and drop a bucket, us"),
+            200);
+    at_most(targets_add(targets, ours(CALL_PUT_TTL, SMALL), ours(CALL_PUT, SMALL),
+                        "put 128 B with a lifetime : without"),
+            2);
+    at_most(targets_add(targets, ours(CALL_WAKE, 0), term(echo, SUBJECT_ECHO),
+                        "wake a waiter, and be woken : echo"),
+            2);
+}
