@@ -12,6 +12,9 @@
 /* Processes that an error names as holders of memory. */
 #define HOLDERS_NAMED 8
 
+/* How often objects are evicted for the memory that one request lacks. */
+#define EVICTIONS_MAX 16
+
 void request_answer_no_bucket(struct client *client, const struct frame_header *request,
                               uint32_t bucket)
 {
@@ -72,7 +75,17 @@ static void describe_holders(struct server *server, char *text, size_t size)
     snprintf(text + length, size - length, ")");
 }
 
-static int answer_no_memory(struct request *request)
+/* Makes room for the client's next try in a bucket that evicts. */
+static bool evict_for_memory(struct request *request, uint32_t bucket)
+{
+    const struct frame_header *header = request->header;
+    struct client *client = request->client;
+
+    return store_evicts(request->store, bucket) && client->evictions++ < EVICTIONS_MAX &&
+           store_evict(request->store, bucket, (uint64_t)header->length + header->bulk_length) > 0;
+}
+
+static int answer_no_memory(struct request *request, uint32_t bucket)
 {
     struct server *server = request->client->server;
     char holders[HOLDERS_NAMED * 64 + 64];
@@ -82,6 +95,8 @@ static int answer_no_memory(struct request *request)
     /* What was replaced or deleted may be free by now. */
     if (!server->collected)
         return -ENOBUFS;
+    if (evict_for_memory(request, bucket))
+        return -EINPROGRESS;
     server->refused++;
     describe_holders(server, holders, sizeof(holders));
     return ANSWER_ERROR(
@@ -142,6 +157,7 @@ int answer_failure(struct request *request, int error, uint32_t bucket)
     switch (error) {
     case -EAGAIN:
     case -EBUSY:
+    case -EINPROGRESS:
         return error;
     case -ENOENT:
         return ANSWER_ERROR(request, error, "no such object");
@@ -156,7 +172,7 @@ int answer_failure(struct request *request, int error, uint32_t bucket)
         request->client->server->refused++;
         return answer_over_quota(request);
     case -ENOSPC:
-        return answer_no_memory(request);
+        return answer_no_memory(request, bucket);
     case -EUCLEAN:
     case -ENOTRECOVERABLE:
         request->client->server->failure = error;

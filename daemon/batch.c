@@ -24,6 +24,7 @@ struct batch {
     uint32_t start; /* of what is left in the window */
     uint32_t end;
     struct store_group group; /* what it will need */
+    uint32_t evicting;        /* a bucket that it puts into and that evicts; 0: none */
     uint64_t values;          /* bytes of values outside of the frames */
     size_t unsent;            /* of the client, before */
     size_t uncommitted;
@@ -161,7 +162,7 @@ static int fail_whole(struct batch *batch, int error)
     int r;
 
     take_answers_back(batch);
-    r = request_answer_failure(batch->client, batch->header, error, 0);
+    r = request_answer_failure(batch->client, batch->header, error, batch->evicting);
 
     if (r < 0 || batch->client->dead)
         return r;
@@ -200,6 +201,10 @@ static int measure(struct batch *batch, const struct frame *frame)
         if (put.ttl == TTL_DEFAULT)
             put.ttl = store_bucket_ttl(batch->client->server->store, put.bucket);
         group->lifetimes += put.ttl > 0;
+        if (store_evicts(batch->client->server->store, put.bucket)) {
+            batch->evicting = put.bucket;
+            group->evictions++;
+        }
         if (header->flags & FRAME_BULK)
             batch->values += header->bulk_length;
         break;
@@ -307,7 +312,10 @@ static int do_group(struct batch *batch)
         take_answers_back(batch);
     if (store_group_abort(server->store) < 0)
         server->failure = -ENOTRECOVERABLE;
-    return r;
+    if (r != -EINPROGRESS || server->failure)
+        return r;
+    r = store_group_make_room(server->store);
+    return r < 0 && r != -EAGAIN && r != -EINPROGRESS ? fail_whole(batch, r) : -EINPROGRESS;
 }
 
 int batch_handle(struct client *client, const struct frame_header *header, uint32_t count)

@@ -150,7 +150,7 @@ int store_upload_begin(struct store *store, const struct store_key *key, uint64_
     int r = slot_find(store, key, condition, &slot);
 
     if (r == 0)
-        r = slot_admit(store, &slot, size);
+        r = slot_may_have(store, &slot, size);
     if (r < 0)
         return r;
     has_spare = spares_find(store, size, &spare);

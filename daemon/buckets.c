@@ -195,6 +195,8 @@ int store_bucket_create(struct store *store, const struct store_bucket_name *nam
     if (r < 0)
         return r;
     memcpy(bucket.name, name->text, name->length);
+    if (bucket.settings.policy == POLICY_LRU)
+        uses_begin(store);
     return end(store, add_bucket(store, ++store->totals.last_bucket, &bucket));
 }
 
@@ -220,6 +222,8 @@ int store_bucket_set(struct store *store, const struct store_bucket_name *name, 
     r = begin(store, true);
     if (r < 0)
         return r;
+    if (bucket.settings.policy == POLICY_LRU)
+        uses_begin(store);
     store->buckets_moving = true;
     r = open_buckets_write(store);
     return end(store, r < 0 ? r : write_row(store, id, &bucket));

@@ -2,6 +2,7 @@
 
 #include "common/state.h"
 #include "log.h"
+#include "marks.h"
 #include "memory.h"
 #include "size.h"
 
@@ -238,8 +239,8 @@ int data_folder_open(struct data_folder *folder, const struct options *options, 
 
 void data_folder_close(struct data_folder *folder, bool remove)
 {
-    static const char *const files[] = {"data.mdb", "lock.mdb", "new/data.mdb", "new/lock.mdb",
-                                        STATE_NAME};
+    static const char *const files[] = {"data.mdb",     "lock.mdb", "new/data.mdb",
+                                        "new/lock.mdb", STATE_NAME, MARKS_FILE};
     char path[PATH_MAX + 16];
 
     if (folder->lock.fd < 0)

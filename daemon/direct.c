@@ -2,6 +2,7 @@
 
 #include "common/state.h"
 #include "log.h"
+#include "marks.h"
 #include "server.h"
 #include "state.h"
 
@@ -105,7 +106,7 @@ static int open_file(struct direct *direct, const char *name, mode_t mode)
     return (info.st_mode & 0777) != mode && fchmodat(fd, name, mode, 0) < 0 ? -errno : 0;
 }
 
-/* Readers read the data and write to the table of readers. */
+/* Readers read the data, and write to the table of readers and to the use marks. */
 static int open_folder(struct direct *direct, const char *socket)
 {
     bool group = direct->mode == DIRECT_GROUP;
@@ -120,6 +121,8 @@ static int open_folder(struct direct *direct, const char *socket)
         r = open_file(direct, STATE_NAME, group ? 0640 : 0600);
     if (r == 0)
         r = open_file(direct, "lock.mdb", group ? 0660 : 0600);
+    if (r == 0)
+        r = open_file(direct, MARKS_FILE, group ? 0660 : 0600);
     if (r == 0)
         r = open_file(direct, ".", group ? 0710 : 0700);
     return r;
@@ -315,6 +318,20 @@ static int read_all_pins(struct server *server, struct pin_list *list)
             r = add_pins(list, &inherited->pins);
     }
     return r;
+}
+
+int direct_pinned(void *server, uint64_t **ret_ids, size_t *ret_count)
+{
+    struct pin_list pinned = {0};
+    int r = read_all_pins(server, &pinned);
+
+    if (r < 0) {
+        free(pinned.ids);
+        return r;
+    }
+    *ret_ids = pinned.ids;
+    *ret_count = pinned.count;
+    return 0;
 }
 
 /* How rare looks are, for their cost. */

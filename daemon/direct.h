@@ -64,6 +64,9 @@ void direct_collect_now(struct server *server);
 /* Starts an empty store afresh, because memory is needed in one piece. */
 void direct_renew(struct server *server);
 
+/* The blobs that are viewed, for the store (struct store_pins). */
+int direct_pinned(void *server, uint64_t **ret_ids, size_t *ret_count);
+
 /* Notes when the newest transaction was committed. */
 void direct_note_commit(struct server *server);
 

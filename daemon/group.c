@@ -22,7 +22,7 @@ static uint64_t min(uint64_t a, uint64_t b)
 static int count_pages(struct store *store, const struct store_group *group, uint64_t *ret_pages)
 {
     const MDB_dbi trees[] = {store->blobs, store->refs, store->garbage, store->ends};
-    uint64_t changes = group->changes;
+    uint64_t changes = group->changes + group->evictions;
     uint64_t pages = changes + 2 * group->lifetimes; /* their keys are long: so branches split */
     MDB_stat stat;
     MDB_txn *txn;
@@ -42,7 +42,8 @@ static int claim(struct store *store, const struct store_group *group)
 {
     uint64_t values =
         group->bytes / store->page_size + min(2 * group->changes, 2 * (group->bytes / PAGES_MIN));
-    struct claim most = {.rows = group->puts + 2 * (group->changes - group->puts),
+    struct claim most = {.rows =
+                             group->puts + 2 * (group->changes - group->puts + group->evictions),
                          .blobs = true,
                          .frees = group->puts == 0};
     int r = count_pages(store, group, &most.pages);
@@ -68,6 +69,7 @@ int store_group_begin(struct store *store, const struct store_group *group)
     store->group = *group;
     store->group_time = boottime_now();
     store->group_buckets_count = 0;
+    store->wanted.id = 0;
     store->grouping = true;
     return 0;
 }
@@ -91,7 +93,7 @@ int store_group_end(struct store *store)
     int r = store->failed;
 
     if (r == 0)
-        r = quota_check_group(store);
+        r = evict_for_group(store);
     if (r == 0)
         store->grouping = false;
     return r;

@@ -91,5 +91,6 @@ int handle_get(struct request *request)
     if (length > LARGE && !request->in_batch && request_must_wait(request->client))
         return -EINPROGRESS;
     request->client->moved += length;
+    store_use(request->store, &key);
     return answer_value(request, &record, value + fixed.offset, length, room);
 }

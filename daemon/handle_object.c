@@ -89,6 +89,8 @@ static int handle_pair(struct request *request,
         return answer_key_too_long(request,
                                    source.length > KEY_MAX ? source.length : target.length);
     r = change(request->store, &source, &target, request->condition, &record);
+    if (r == 0)
+        store_use(request->store, &source);
     return r < 0 ? answer_failure(request, r, fixed.bucket) : answer_info(request, &record);
 }
 
@@ -117,6 +119,8 @@ int handle_touch(struct request *request)
     if (!ttl_is_sound(fixed.ttl))
         return answer_no_lifetime(request, fixed.ttl);
     r = store_touch(request->store, &key, fixed.ttl, request->condition, &record);
+    if (r == 0)
+        store_use(request->store, &key);
     return r < 0 ? answer_failure(request, r, key.bucket) : answer_info(request, &record);
 }
 

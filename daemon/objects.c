@@ -21,6 +21,12 @@ void row_key_init(struct row_key *row, const struct store_key *key)
     row->val = (MDB_val){.mv_data = row->bytes, .mv_size = sizeof(bucket) + key->length};
 }
 
+void row_key_copy(struct row_key *row, const MDB_val *key)
+{
+    memcpy(row->bytes, key->mv_data, key->mv_size);
+    row->val = (MDB_val){.mv_data = row->bytes, .mv_size = key->mv_size};
+}
+
 int row_cursor(struct store *store)
 {
     if (store->cursor)
@@ -174,6 +180,18 @@ static int decide(struct store_condition *condition, const struct record *object
     return condition ? condition_decide(condition, object) : 0;
 }
 
+/* Finds what is in a place. */
+static int slot_look(struct store *store, struct slot *slot)
+{
+    int r = store_prepare(store);
+
+    if (r < 0)
+        return r;
+    slot->existed = find_row_or_none(store, &slot->row, &slot->old);
+    slot->object = slot->existed && !is_over(store, &slot->old) ? &slot->old : NULL;
+    return slot->existed < 0 ? slot->existed : 0;
+}
+
 int slot_find(struct store *store, const struct store_key *key, struct store_condition *condition,
               struct slot *slot)
 {
@@ -182,19 +200,34 @@ int slot_find(struct store *store, const struct store_key *key, struct store_con
     if (r < 0)
         return r;
     row_key_init(&slot->row, key);
-    r = store_prepare(store);
-    if (r < 0)
-        return r;
-    slot->existed = find_row_or_none(store, &slot->row, &slot->old);
-    if (slot->existed < 0)
-        return slot->existed;
-    slot->object = slot->existed && !is_over(store, &slot->old) ? &slot->old : NULL;
-    return decide(condition, slot->object);
+    r = slot_look(store, slot);
+    return r < 0 ? r : decide(condition, slot->object);
 }
 
-int slot_admit(struct store *store, const struct slot *slot, uint64_t size)
+/* What a value of that size has to have room for in its place. */
+static struct evict_put put_into(const struct slot *slot, uint64_t size)
 {
-    return quota_check(store, slot->old.size, size, !slot->existed);
+    return (struct evict_put){
+        .row = &slot->row, .old_size = slot->old.size, .size = size, .adds = !slot->existed};
+}
+
+int slot_may_have(struct store *store, const struct slot *slot, uint64_t size)
+{
+    const struct evict_put put = put_into(slot, size);
+    int r = quota_check(store, put.old_size, put.size, put.adds);
+
+    return r == -EDQUOT && evict_could(store, &put) ? 0 : r;
+}
+
+int slot_admit(struct store *store, struct slot *slot, uint64_t size)
+{
+    const struct evict_put put = put_into(slot, size);
+    int r = quota_check(store, put.old_size, put.size, put.adds);
+
+    if (r != -EDQUOT)
+        return r;
+    r = evict_for(store, &put);
+    return r < 0 ? r : slot_look(store, slot);
 }
 
 int store_note(struct store *store, enum event_kind kind, const struct row_key *row,
@@ -367,6 +400,35 @@ struct pair {
     int existed;          /* whether there was one */
 };
 
+static int pair_look(struct store *store, struct pair *pair)
+{
+    int r = store_prepare(store);
+
+    if (r == 0)
+        r = find_object(store, &pair->source, &pair->record);
+    if (r < 0)
+        return r;
+    pair->existed = find_row_or_none(store, &pair->target, &pair->old);
+    return pair->existed < 0 ? pair->existed : 0;
+}
+
+/* Makes room for a copy, to which its source does not fall. */
+static int pair_admit(struct store *store, struct pair *pair)
+{
+    const struct evict_put put = {.row = &pair->target,
+                                  .source = &pair->source,
+                                  .source_size = pair->record.size,
+                                  .old_size = pair->old.size,
+                                  .size = pair->record.size,
+                                  .adds = !pair->existed};
+    int r = quota_check(store, put.old_size, put.size, put.adds);
+
+    if (r != -EDQUOT)
+        return r;
+    r = evict_for(store, &put);
+    return r < 0 ? r : pair_look(store, pair);
+}
+
 /* Finds source and target, and begins. */
 static int begin_pair(struct store *store, struct pair *pair, const struct store_key *source,
                       const struct store_key *target, struct store_condition *condition,
@@ -378,17 +440,12 @@ static int begin_pair(struct store *store, struct pair *pair, const struct store
         return r;
     row_key_init(&pair->source, source);
     row_key_init(&pair->target, target);
-    r = store_prepare(store);
-    if (r == 0)
-        r = find_object(store, &pair->source, &pair->record);
+    r = pair_look(store, pair);
     if (r < 0)
         return r;
-    pair->existed = find_row_or_none(store, &pair->target, &pair->old);
-    if (pair->existed < 0)
-        return pair->existed;
     r = decide(condition, pair->existed && !is_over(store, &pair->old) ? &pair->old : NULL);
     if (r == 0 && copies)
-        r = quota_check(store, pair->old.size, pair->record.size, !pair->existed);
+        r = pair_admit(store, pair);
     if (r < 0)
         return r;
     record_keep(store, &pair->record);

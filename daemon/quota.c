@@ -68,16 +68,11 @@ void quota_note(struct store *store)
             (struct group_bucket){.id = bucket->id, .before = bucket->counters};
 }
 
-static int check_bucket(struct store *store, const struct group_bucket *bucket)
+int quota_check_group_bucket(struct store *store, const struct group_bucket *bucket)
 {
-    const struct bucket_settings *settings;
-    const struct bucket_counters *now;
-    int r = store_open_bucket(store, bucket->id);
+    const struct bucket_settings *settings = &store->bucket->row.settings;
+    const struct bucket_counters *now = &store->bucket->counters;
 
-    if (r < 0)
-        return r;
-    settings = &store->bucket->row.settings;
-    now = &store->bucket->counters;
     if (now->used > settings->max_size && now->used > bucket->before.used)
         return refuse_by_bucket(store, "size", settings->max_size);
     if (now->objects > settings->max_objects && now->objects > bucket->before.objects)
@@ -85,14 +80,11 @@ static int check_bucket(struct store *store, const struct group_bucket *bucket)
     return 0;
 }
 
-int quota_check_group(struct store *store)
+int quota_check_group_total(struct store *store)
 {
     uint64_t used = store->totals.used;
-    int r = 0;
 
-    for (size_t i = 0; r == 0 && i < store->group_buckets_count; i++)
-        r = check_bucket(store, &store->group_buckets[i]);
-    if (r == 0 && used > store->limits.max_size && used > store->committed.used)
-        r = refuse(store, "size", store->limits.max_size);
-    return r;
+    return used > store->limits.max_size && used > store->committed.used
+               ? refuse(store, "size", store->limits.max_size)
+               : 0;
 }

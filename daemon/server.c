@@ -479,6 +479,7 @@ static int server_init(struct server *server, const struct server_settings *sett
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (server->epoll_fd < 0 || server->spare_fd < 0)
         return -errno;
+    store_set_pins(settings->store, &(struct store_pins){.read = direct_pinned, .context = server});
     r = direct_init(server, settings->folder, settings->listener->path, settings->direct);
     if (r == 0)
         r = lifetimes_begin(server);

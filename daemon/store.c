@@ -383,10 +383,14 @@ int store_open(const char *folder, const struct store_limits *limits, struct sto
     if (!store)
         return -ENOMEM;
     store->limits = *limits;
+    store->uses.fd = -1;
     store->defers_from = UINT64_MAX;
     TAILQ_INIT(&store->uploads);
+    hands_start(store);
     store->folder = strdup(folder);
     r = store->folder ? store_start(store, folder, &(struct kept_buckets){0}) : -ENOMEM;
+    if (r == 0)
+        r = uses_start(store);
     if (r < 0) {
         store_close(store);
         return r;
@@ -400,6 +404,8 @@ void store_close(struct store *store)
     if (!store)
         return;
     store_stop(store);
+    uses_stop(store);
+    hands_finish(store);
     events_finish(&store->events);
     free(store->folder);
     free(store);

@@ -259,6 +259,7 @@ int store_next_owner(struct store *store, uint32_t from, uint32_t *ret_owner);
 struct store_group {
     uint64_t changes;   /* that it may have at most: puts and deletes */
     uint64_t puts;      /* of these; with none, memory kept back from puts may be used */
+    uint64_t evictions; /* that it may make besides */
     uint64_t lifetimes; /* of these, of objects that end, at most */
     uint64_t bytes;     /* of keys, attributes and values of the puts, at most */
 };
@@ -267,11 +268,34 @@ struct store_group {
  * it again, when others had their turn. */
 int store_group_begin(struct store *store, const struct store_group *group);
 
-/* Leaves the changes to the next commit. -EDQUOT: over max size, and not only as before. */
+/* Leaves the changes to the next commit. -EDQUOT: over max size, and not only as before;
+ * -EINPROGRESS: more has to be evicted than it may. */
 int store_group_end(struct store *store);
 
 /* Nothing of it happened. Fails only if the store can't go on. */
 int store_group_abort(struct store *store);
+
+/* After -EINPROGRESS from store_group_end and an abort: makes a part of the room that was missing.
+ * Errors as of a change; -EINPROGRESS. */
+int store_group_make_room(struct store *store);
+
+/* An object was read: it is not what was used least recently. */
+void store_use(struct store *store, const struct store_key *key);
+
+/* Whether a bucket evicts where it is full. */
+bool store_evicts(struct store *store, uint32_t bucket);
+
+/* Memory is short: evicts what a bucket used least recently, so many bytes and a few objects at
+ * least, if it evicts at all. Returns how many objects. Errors as of a change. */
+int store_evict(struct store *store, uint32_t bucket, uint64_t size);
+
+/* How the store learns which blobs are viewed in place: ids, as for store_collect, that end with
+ * free(). */
+struct store_pins {
+    int (*read)(void *context, uint64_t **ret_ids, size_t *ret_count);
+    void *context;
+};
+void store_set_pins(struct store *store, const struct store_pins *pins);
 
 /*
  * Starts an empty store afresh, if it is worth it: its file has grown, and is full of free pages in

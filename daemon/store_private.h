@@ -11,6 +11,7 @@
 
 #include "bucket.h"
 #include "condition.h"
+#include "marks.h"
 #include "protocol.h"
 
 #include <assert.h>
@@ -108,6 +109,19 @@ static_assert(sizeof(struct garbage_key) == 16, "garbage_key");
 
 TAILQ_HEAD(upload_queue, store_upload);
 
+/* The file of marks (uses.c). */
+struct uses {
+    struct marks marks;
+    int fd;
+    uint64_t version; /* at the last use, */
+    uint32_t count;   /* and uses since the change that had it */
+};
+
+/* Which object of a bucket goes next (hand.c). */
+struct hand;
+TAILQ_HEAD(hand_queue, hand);
+#define HAND_QUEUES 256
+
 #define SCANS_READY 16 /* read transactions kept for scans */
 
 struct store {
@@ -160,6 +174,10 @@ struct store {
     bool buckets_moved;  /* a committed one did */
     struct counters_places places;
     struct events events;
+    struct uses uses;
+    struct hand_queue hands[HAND_QUEUES]; /* by the ends of buckets' ids */
+    struct store_pins pins;
+    struct group_bucket wanted;  /* what a bucket may have before a group begins anew; id 0: none */
     struct upload_queue uploads; /* under way, the newest last; their blobs' rows are there */
     uint64_t uploads_count;
     uint64_t uploads_bytes;
@@ -177,6 +195,7 @@ struct row_key {
     MDB_val val; /* those bytes; the struct must not be copied */
 };
 void row_key_init(struct row_key *row, const struct store_key *key);
+void row_key_copy(struct row_key *row, const MDB_val *key);
 
 /* The read transactions that scans use (scan.c). */
 int store_scan_init(struct store *store);
@@ -249,8 +268,71 @@ int quota_check(struct store *store, uint64_t old_size, uint64_t new_size, bool 
 /* The running group is about to change the bucket at hand. */
 void quota_note(struct store *store);
 
-/* At the end of a group. -EDQUOT: something is over its limit, and more than before. */
-int quota_check_group(struct store *store);
+/* At the end of a group, of the bucket at hand, and of the store. -EDQUOT: it is over its limit,
+ * and more than before. */
+int quota_check_group_bucket(struct store *store, const struct group_bucket *bucket);
+int quota_check_group_total(struct store *store);
+
+/* evict.c */
+
+/* A value that there is to be room for, in the bucket at hand. */
+struct evict_put {
+    const struct row_key *row; /* its own: what is there stays, with so many bytes */
+    uint64_t old_size;
+    const struct row_key *source; /* of a copy in the same bucket, which stays as well; or NULL */
+    uint64_t source_size;
+    uint64_t size;
+    bool adds; /* one object more */
+};
+
+/* Whether there can be room for it if all others go. */
+bool evict_could(const struct store *store, const struct evict_put *put);
+
+/*
+ * Makes room, after quota_check has said -EDQUOT. 0: there is room, and rows must be looked up
+ * anew; -EDQUOT: the bucket does not evict, or that does not help; -EINPROGRESS: ask again when
+ * others had their turn; others as of a change.
+ */
+int evict_for(struct store *store, const struct evict_put *put);
+
+/* Makes the buckets of the running group fit their limits, at its end. -EINPROGRESS: abort it, and
+ * store_group_make_room. */
+int evict_for_group(struct store *store);
+
+/* hand.c */
+
+void hands_start(struct store *store);
+void hands_finish(struct store *store);
+
+/* The hand of the bucket at hand, for a value that wants room, or (NULL) something else that does.
+ * NULL: no memory. */
+struct hand *hand_of(struct store *store, const struct evict_put *put);
+
+/* Finds the object that is to go next; it is the same one until hand_pass. -ENOENT: none may go;
+ * -EINPROGRESS: it has looked long, and others should have their turn. */
+int hand_find(struct store *store, struct hand *hand, struct row_key *ret_row,
+              struct record *ret_record);
+void hand_pass(struct hand *hand);
+
+/* uses.c */
+
+int uses_start(struct store *store);
+void uses_stop(struct store *store);
+
+/* There is a bucket that evicts: from now on uses are noted, if there is memory for that. What was
+ * put longest ago goes first otherwise. */
+void uses_begin(struct store *store);
+
+/* When an object was used last, and its mark. */
+struct use {
+    uint64_t time; /* MARK() */
+    _Atomic uint64_t *mark;
+};
+
+/* The use that its row tells of; then what the marks say of several. */
+void use_init(const struct store *store, const MDB_val *row, const struct record *record,
+              struct use *use);
+void uses_read(struct store *store, struct use *uses, size_t count);
 
 /* Gives away the next version and time of change. */
 void store_stamp(struct store *store, struct record *record);
@@ -323,8 +405,12 @@ struct slot {
 int slot_find(struct store *store, const struct store_key *key, struct store_condition *condition,
               struct slot *slot);
 
-/* Whether the place may have a value of that size. -EDQUOT: over a limit. */
-int slot_admit(struct store *store, const struct slot *slot, uint64_t size);
+/* Makes room for a value of that size there (evict_for); the slot is found anew then. -EDQUOT: over
+ * a limit. */
+int slot_admit(struct store *store, struct slot *slot, uint64_t size);
+
+/* Whether there can be room. -EDQUOT: never, as things are. */
+int slot_may_have(struct store *store, const struct slot *slot, uint64_t size);
 
 /* Notes for whoever waits that an object has changed. -ENOMEM. */
 int store_note(struct store *store, enum event_kind kind, const struct row_key *row,

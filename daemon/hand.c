@@ -1,0 +1,340 @@
+/*
+ * Hands: what a bucket whose policy is lru gives up next.
+ *
+ * There is no list of the objects in the order of their uses: each read would have to change it,
+ * and direct readers cannot. Instead a hand goes round the bucket in the order of keys. It looks at
+ * LOOK objects at a time, and those of them that were used longest ago become candidates, to go one
+ * after the other. One that was used since then stays, and when there are none left the hand moves
+ * on. A bucket of at most LOOK objects is looked at whole: there it is always the one used least
+ * recently that goes. In a larger one it is one of the oldest quarter of those that are looked at,
+ * which makes next to no difference for what is in use.
+ *
+ * Hands are in memory alone. A daemon that starts again begins with the first key.
+ */
+#include "store_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK 256
+#define CANDIDATES (LOOK / 4)
+#define KEYS_SIZE 4096 /* bytes of the candidates' keys: of long ones there are fewer */
+
+#define LOOKS_MAX 4 /* for one that wants room, before others have their turn */
+
+/* Hands of buckets whose ids end alike: the one used longest ago makes room. */
+#define ALIKE_MAX 16
+
+struct candidate {
+    uint64_t used; /* when, as of marks.h */
+    uint16_t key;  /* place among the keys */
+    uint16_t length;
+};
+
+struct hand {
+    uint32_t bucket;
+    const struct evict_put *put; /* what wants room; its own rows stay. NULL: something else does */
+    int looks;                   /* since it was asked for */
+    uint64_t barren;             /* objects looked at since there was a candidate */
+    size_t next;                 /* of the candidates; the oldest is first */
+    size_t count;
+    struct candidate candidates[CANDIDATES];
+    uint8_t keys[KEYS_SIZE];
+    struct row_key from; /* where the next look begins */
+    TAILQ_ENTRY(hand) entry;
+};
+
+/* ---- hands ---- */
+
+void hands_start(struct store *store)
+{
+    for (size_t i = 0; i < HAND_QUEUES; i++)
+        TAILQ_INIT(&store->hands[i]);
+}
+
+void hands_finish(struct store *store)
+{
+    struct hand *hand;
+
+    for (size_t i = 0; i < HAND_QUEUES; i++) {
+        while ((hand = TAILQ_FIRST(&store->hands[i]))) {
+            TAILQ_REMOVE(&store->hands[i], hand, entry);
+            free(hand);
+        }
+    }
+}
+
+/* Puts it before the first row of its bucket. */
+static void hand_rewind(struct hand *hand)
+{
+    row_key_init(&hand->from, &(struct store_key){.bucket = hand->bucket});
+}
+
+static struct hand *hand_create(struct hand_queue *queue, uint32_t bucket)
+{
+    struct hand *hand;
+    size_t count = 0;
+
+    TAILQ_FOREACH (hand, queue, entry) {
+        count++;
+    }
+    if (count < ALIKE_MAX) {
+        hand = calloc(1, sizeof(*hand));
+    } else {
+        hand = TAILQ_LAST(queue, hand_queue);
+        TAILQ_REMOVE(queue, hand, entry);
+    }
+    if (!hand)
+        return NULL;
+    hand->bucket = bucket;
+    hand_rewind(hand);
+    hand->barren = hand->next = hand->count = 0;
+    TAILQ_INSERT_HEAD(queue, hand, entry);
+    return hand;
+}
+
+struct hand *hand_of(struct store *store, const struct evict_put *put)
+{
+    const uint32_t bucket = store->bucket->id;
+    struct hand_queue *queue = &store->hands[bucket % HAND_QUEUES];
+    struct hand *hand = TAILQ_FIRST(queue);
+
+    while (hand && hand->bucket != bucket)
+        hand = TAILQ_NEXT(hand, entry);
+    if (!hand) {
+        hand = hand_create(queue, bucket);
+    } else if (hand != TAILQ_FIRST(queue)) {
+        TAILQ_REMOVE(queue, hand, entry);
+        TAILQ_INSERT_HEAD(queue, hand, entry);
+    }
+    if (!hand)
+        return NULL;
+    hand->looks = 0;
+    hand->put = put;
+    return hand;
+}
+
+/* ---- looking ---- */
+
+/* What is seen in one look: rows where they stand, until the next change. */
+struct look {
+    struct store *store;
+    struct hand *hand;
+    size_t count;
+    bool has_blobs;
+    MDB_val keys[LOOK];
+    uint64_t blobs[LOOK];
+    struct use uses[LOOK];
+    uint16_t order[LOOK]; /* of those that may go, the one used longest ago first */
+};
+
+static bool is_row(const struct row_key *row, const MDB_val *key)
+{
+    return row && row->val.mv_size == key->mv_size &&
+           memcmp(row->bytes, key->mv_data, key->mv_size) == 0;
+}
+
+/* Whether it belongs to what wants room. */
+static bool is_kept(const struct hand *hand, const MDB_val *key)
+{
+    return hand->put && (is_row(hand->put->row, key) || is_row(hand->put->source, key));
+}
+
+/* Takes in a row. */
+static int look_at(struct look *look, const MDB_val *key, const MDB_val *data)
+{
+    const struct store *store = look->store;
+    struct record record;
+    int r = record_read(data->mv_data, data->mv_size, &record);
+
+    if (r < 0)
+        return r;
+    /* What ends with its owner does so; what a group puts makes no room for the rest of it. */
+    if (is_kept(look->hand, key) || record.owner ||
+        (store->grouping && record.version > store->committed.version))
+        return 0;
+    look->keys[look->count] = *key;
+    look->blobs[look->count] = record.blob;
+    use_init(store, key, &record, &look->uses[look->count]);
+    look->count++;
+    look->has_blobs |= record.blob != 0;
+    return 0;
+}
+
+static int move_to(MDB_cursor *cursor, const struct hand *hand, MDB_val *key, MDB_val *data)
+{
+    *key = hand->from.val;
+    return store_error(mdb_cursor_get(cursor, key, data, MDB_SET_RANGE));
+}
+
+static bool is_in_bucket(const struct hand *hand, const MDB_val *key)
+{
+    return memcmp(key->mv_data, hand->from.bytes, sizeof(uint32_t)) == 0;
+}
+
+/* Goes on over so many rows, behind the last one of the bucket with the first. */
+static int look_round(struct look *look, MDB_cursor *cursor, uint64_t rows)
+{
+    struct hand *hand = look->hand;
+    bool again = false;
+    MDB_val key, data;
+    int r = move_to(cursor, hand, &key, &data);
+
+    while (r == 0 || r == -ENOENT) {
+        if (r == -ENOENT || !is_in_bucket(hand, &key)) {
+            hand_rewind(hand);
+            if (again || rows == 0)
+                return 0;
+            again = true;
+            r = move_to(cursor, hand, &key, &data);
+            continue;
+        }
+        if (rows-- == 0)
+            break;
+        r = look_at(look, &key, &data);
+        if (r == 0)
+            r = store_error(mdb_cursor_get(cursor, &key, &data, MDB_NEXT));
+    }
+    if (r == 0)
+        row_key_copy(&hand->from, &key);
+    return r;
+}
+
+static int compare_uses(const void *a, const void *b, void *context)
+{
+    const struct use *uses = context;
+    uint16_t i = *(const uint16_t *)a, j = *(const uint16_t *)b;
+    uint64_t left = uses[i].time, right = uses[j].time;
+
+    return left == right ? i - j : left > right ? 1 : -1;
+}
+
+static bool is_pinned(uint64_t blob, const uint64_t *pinned, size_t count)
+{
+    return blob && count > 0 && bsearch(&blob, pinned, count, sizeof(blob), store_compare_blobs);
+}
+
+/* Leaves out what is viewed in place. */
+static int look_order(struct look *look, size_t *ret_count)
+{
+    struct store *store = look->store;
+    uint64_t *pinned = NULL;
+    size_t pinned_count = 0, count = 0;
+    int r = look->has_blobs && store->pins.read
+                ? store->pins.read(store->pins.context, &pinned, &pinned_count)
+                : 0;
+
+    if (r < 0)
+        return r;
+    if (pinned_count > 0)
+        qsort(pinned, pinned_count, sizeof(*pinned), store_compare_blobs);
+    for (size_t i = 0; i < look->count; i++) {
+        if (!is_pinned(look->blobs[i], pinned, pinned_count))
+            look->order[count++] = (uint16_t)i;
+    }
+    free(pinned);
+    qsort_r(look->order, count, sizeof(look->order[0]), compare_uses, look->uses);
+    *ret_count = count;
+    return 0;
+}
+
+/* Makes the first of those that were seen candidates, as many as have room. */
+static void hand_choose(struct look *look, size_t count)
+{
+    struct hand *hand = look->hand;
+    size_t place = 0;
+
+    hand->next = hand->count = 0;
+    for (; hand->count < count && hand->count < CANDIDATES; hand->count++) {
+        size_t i = look->order[hand->count];
+        const MDB_val *key = &look->keys[i];
+
+        if (place + key->mv_size > sizeof(hand->keys))
+            break;
+        memcpy(hand->keys + place, key->mv_data, key->mv_size);
+        hand->candidates[hand->count] = (struct candidate){
+            .used = look->uses[i].time, .key = (uint16_t)place, .length = (uint16_t)key->mv_size};
+        place += key->mv_size;
+    }
+}
+
+/* Looks for candidates. -ENOENT: none of the bucket's objects may go. */
+static int hand_look(struct store *store, struct hand *hand)
+{
+    const uint64_t objects = store->bucket->counters.objects;
+    struct look look;
+    const uint64_t rows = objects < LOOK ? objects : LOOK;
+    MDB_cursor *cursor;
+    size_t count = 0;
+    int r = store_error(mdb_cursor_open(store->change, store->objects, &cursor));
+
+    if (r < 0)
+        return r;
+    look.store = store;
+    look.hand = hand;
+    look.count = 0;
+    look.has_blobs = false;
+    r = look_round(&look, cursor, rows);
+    mdb_cursor_close(cursor);
+    uses_read(store, look.uses, look.count);
+    if (r == 0)
+        r = look_order(&look, &count);
+    if (r < 0)
+        return r;
+    hand_choose(&look, count);
+    hand->barren = hand->count > 0 ? 0 : hand->barren + rows;
+    if (hand->barren < objects)
+        return 0;
+    hand->barren = 0;
+    return hand->count > 0 ? 0 : -ENOENT;
+}
+
+/* ---- pointing ---- */
+
+/* Finds the candidate. -ENOENT: it is gone, was used meanwhile, or is to stay. */
+static int candidate_find(struct store *store, struct hand *hand, struct row_key *ret_row,
+                          struct record *ret_record)
+{
+    const struct candidate *candidate = &hand->candidates[hand->next];
+    MDB_val key = {.mv_data = hand->keys + candidate->key, .mv_size = candidate->length};
+    struct use use;
+    int r;
+
+    row_key_copy(ret_row, &key);
+    r = row_find(store, ret_row, ret_record);
+    /* While others go on using what they find, somebody has to go in the end: those that were just
+     * chosen. */
+    if (r == 0 && is_kept(hand, &ret_row->val))
+        return -ENOENT;
+    if (r < 0 || hand->looks > 0)
+        return r;
+    use_init(store, &ret_row->val, ret_record, &use);
+    uses_read(store, &use, 1);
+    return use.time == candidate->used ? 0 : -ENOENT;
+}
+
+int hand_find(struct store *store, struct hand *hand, struct row_key *ret_row,
+              struct record *ret_record)
+{
+    int r;
+
+    for (;;) {
+        for (; hand->next < hand->count; hand->next++) {
+            r = candidate_find(store, hand, ret_row, ret_record);
+            if (r != -ENOENT)
+                return r;
+        }
+        if (hand->looks == LOOKS_MAX)
+            return -EINPROGRESS;
+        hand->looks++;
+        r = hand_look(store, hand);
+        if (r < 0)
+            return r;
+    }
+}
+
+void hand_pass(struct hand *hand)
+{
+    hand->next++;
+}
