@@ -133,6 +133,44 @@ static void expect_value(const char *key, size_t size)
     memstore_object_free(object);
 }
 
+/* Fills the store with what ends at that time. */
+static void fill_until(int64_t until)
+{
+    struct memstore_put_options options = {.size = sizeof(options)};
+    static char bytes[16384];
+    int r = 0;
+
+    for (int i = 0; r == 0; i++) {
+        options.ttl_ms = until - harness_now();
+        r = memstore_put(raw_witness, &i, sizeof(i), bytes, sizeof(bytes), &options, NULL);
+    }
+    ck_assert_msg(r == -EDQUOT, "%s", memstore_message());
+}
+
+/* The room that there was when it began is taken meanwhile, and what took it is over at the end. */
+START_TEST(what_is_over_makes_room_at_the_end)
+{
+    struct filler filler = filler_open(SIZE, WINDOW);
+    int64_t until;
+
+    filler_ask(&filler, "k");
+    while (filler.filled + WINDOW < filler.size)
+        filler_fill(&filler, WINDOW);
+    until = harness_now() + (int64_t)(harness_seconds(1) * 1000);
+    fill_until(until);
+    ck_assert_int_eq(kill(raw_server->pid, SIGSTOP), 0);
+    while (harness_now() < until + 1)
+        poll(NULL, 0, 10);
+    filler_fill(&filler, WINDOW);
+    filler_fill(&filler, WINDOW);
+    ck_assert_int_eq(kill(raw_server->pid, SIGCONT), 0);
+    filler_fill_all(&filler, WINDOW);
+    raw_expect_answer(filler.fd, &filler.header, 0);
+    expect_value("k", SIZE);
+    filler_done(&filler);
+}
+END_TEST
+
 static bool is_asleep(void *argument)
 {
     uint64_t before = harness_cpu(raw_server->pid);
@@ -479,6 +517,7 @@ static Suite *suite(void)
     tcase_add_test(tests, words_are_of_their_request_alone);
     tcase_add_test(tests, daemon_sleeps_until_there_is_more);
     tcase_add_test(tests, requests_behind_it_wait);
+    tcase_add_test(tests, what_is_over_makes_room_at_the_end);
     tcase_add_test(tests, many_windows_are_filled_side_by_side);
     tcase_add_test(tests, windows_that_cannot_be_are_refused);
     tcase_add_test(tests, window_needs_a_ring);
