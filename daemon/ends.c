@@ -45,7 +45,7 @@ int end_first(struct store *store, uint64_t from, struct end_key *ret_key)
 {
     uint64_t first = __builtin_bswap64(from << (64 - 8 * END_BYTES));
     MDB_val key = {.mv_data = &first, .mv_size = END_BYTES};
-    MDB_cursor *cursor;
+    MDB_cursor *cursor = NULL;
     MDB_val data;
     MDB_txn *txn;
     int r = store_reader(store, &txn);

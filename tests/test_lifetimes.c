@@ -22,6 +22,7 @@ static uint8_t bytes[MIB];
 /* The date is what the test says. */
 static time_t date_shift; /* seconds */
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): not the C library's */
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int r = (int)syscall(SYS_clock_gettime, clock, now);
