@@ -53,11 +53,11 @@ packages := $(daemon_packages) $(cli_packages) $(test_packages)
 # Test programs, one topic each; tests/run runs them and adds up.
 TESTS := common connection store events lifetimes daemon protocol buffer ring window ringing scribble \
 	impostor group upload hostile patience pins waiting behaviour limit expiry ephemeral bucket \
-	processes handle batch bulk writer reserve condition add wait watch lock once command command_waiting tree \
-	direct view fork holders examples install systemd
+	processes handle batch bulk writer reserve condition add wait watch lock once \
+	dropped command command_waiting tree direct view fork holders examples install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
 THRICE := behaviour limit expiry ephemeral bucket processes handle batch bulk upload writer reserve \
-	condition add wait watch lock once command command_waiting examples
+	condition add wait watch lock once dropped command command_waiting examples
 # These run twice, over the socket and through a ring.
 TWICE := protocol buffer group hostile waiting
 # These have the daemon's parts in them.

@@ -276,10 +276,9 @@ void locks_end(struct server *server, uint32_t bucket)
         const struct table *table = &server->locks.tables[i];
         struct table_entry *entry, *next;
 
-        for (entry = table_next(table, NULL); entry; entry = next) {
-            next = table_next(table, entry);
-            if (entry->key.bucket == bucket)
-                end_waiting((struct lock *)entry);
+        for (entry = table_next(table, bucket, NULL); entry; entry = next) {
+            next = table_next(table, bucket, entry);
+            end_waiting((struct lock *)entry);
         }
     }
 }

@@ -20,6 +20,7 @@ int table_init(struct table *table)
 void table_finish(struct table *table)
 {
     free(table->heads);
+    free(table->buckets);
     *table = (struct table){0};
 }
 
@@ -31,6 +32,13 @@ static uint64_t hash_of(const struct table *table, const struct store_key *key)
 static struct table_entry **head_of(const struct table *table, uint64_t hash)
 {
     return &table->heads[hash & (table->size - 1)];
+}
+
+static struct table_list *list_of(const struct table *table, uint32_t bucket)
+{
+    uint64_t hash = XXH3_64bits_withSeed(&bucket, sizeof(bucket), table->seed);
+
+    return &table->buckets[hash & (table->size - 1)];
 }
 
 static bool is_key_of(const struct table_entry *entry, const struct store_key *key)
@@ -59,6 +67,7 @@ static void insert(struct table *table, struct table_entry *entry)
 
     entry->next = *head;
     *head = entry;
+    LIST_INSERT_HEAD(list_of(table, entry->key.bucket), entry, beside);
 }
 
 /* Without the memory for more heads their lists get longer. */
@@ -67,10 +76,15 @@ static int grow(struct table *table)
     size_t size = table->size > 0 ? table->size * 2 : SIZE_MIN;
     struct table old = *table;
     struct table_entry **heads = calloc(size, sizeof(struct table_entry *));
+    struct table_list *buckets = calloc(size, sizeof(struct table_list));
 
-    if (!heads)
+    if (!heads || !buckets) {
+        free(heads);
+        free(buckets);
         return table->size > 0 ? 0 : -ENOMEM;
+    }
     table->heads = heads;
+    table->buckets = buckets;
     table->size = size;
     for (size_t i = 0; i < old.size; i++) {
         struct table_entry *entry, *next;
@@ -81,6 +95,7 @@ static int grow(struct table *table)
         }
     }
     free(old.heads);
+    free(old.buckets);
     return 0;
 }
 
@@ -96,18 +111,6 @@ int table_add(struct table *table, struct table_entry *entry)
     return 0;
 }
 
-struct table_entry *table_next(const struct table *table, const struct table_entry *entry)
-{
-    size_t head = entry ? (entry->hash & (table->size - 1)) + 1 : 0;
-    struct table_entry *next = entry ? entry->next : NULL;
-
-    if (table->count == 0)
-        return NULL;
-    while (!next && head < table->size)
-        next = table->heads[head++];
-    return next;
-}
-
 void table_remove(struct table *table, struct table_entry *entry)
 {
     struct table_entry **place = head_of(table, entry->hash);
@@ -115,5 +118,20 @@ void table_remove(struct table *table, struct table_entry *entry)
     while (*place != entry)
         place = &(*place)->next;
     *place = entry->next;
+    LIST_REMOVE(entry, beside);
     table->count--;
+}
+
+struct table_entry *table_next(const struct table *table, uint32_t bucket,
+                               const struct table_entry *entry)
+{
+    struct table_entry *next = NULL;
+
+    if (entry)
+        next = LIST_NEXT(entry, beside);
+    else if (table->count > 0)
+        next = LIST_FIRST(list_of(table, bucket));
+    while (next && next->key.bucket != bucket)
+        next = LIST_NEXT(next, beside);
+    return next;
 }

@@ -205,16 +205,19 @@ static void judge_awaited(struct waits *waits, struct awaited *awaited, const st
     awaited_drop_unused(waits, awaited);
 }
 
-/* The bucket was dropped. */
+/* The bucket was dropped. Those who wait until an object is gone have what they want. */
 static void end_all(struct waits *waits, uint32_t bucket)
 {
-    const struct state dropped = {.found = -ENXIO};
+    const struct state gone = {.found = -ENOENT}, dropped = {.found = -ENXIO};
     struct table_entry *entry, *next;
 
-    for (entry = table_next(&waits->table, NULL); entry; entry = next) {
-        next = table_next(&waits->table, entry);
-        if (entry->key.bucket == bucket)
-            judge_awaited(waits, (struct awaited *)entry, &dropped);
+    for (entry = table_next(&waits->table, bucket, NULL); entry; entry = next) {
+        struct awaited *awaited = (struct awaited *)entry;
+
+        next = table_next(&waits->table, bucket, entry);
+        awaited->is_judged = true;
+        judge_all(&awaited->waits[WAIT_GONE], &gone);
+        judge_awaited(waits, awaited, &dropped);
     }
 }
 

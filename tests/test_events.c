@@ -124,6 +124,7 @@ START_TEST(history_has_the_last_events)
 END_TEST
 
 #define ENTRIES 3000
+#define BUCKETS 1000
 
 struct named {
     struct table_entry entry;
@@ -133,12 +134,28 @@ struct named {
 
 static void name_it(struct named *named, size_t i)
 {
-    snprintf(named->name, sizeof(named->name), "name %zu", i / 3);
+    snprintf(named->name, sizeof(named->name), "name %zu", i / BUCKETS);
     named->entry.key = (struct store_key){
-        .bucket = (uint32_t)(i % 3), .data = named->name, .length = strlen(named->name)};
+        .bucket = (uint32_t)(i % BUCKETS), .data = named->name, .length = strlen(named->name)};
 }
 
-/* The same names in three buckets come and go. */
+/* All of one bucket, and nothing else. */
+static void take_out(struct table *table, struct named *all, uint32_t bucket)
+{
+    size_t others = table->count;
+    struct table_entry *entry, *next;
+
+    for (size_t i = 0; i < ENTRIES; i++)
+        others -= all[i].is_in && all[i].entry.key.bucket == bucket;
+    for (entry = table_next(table, bucket, NULL); entry; entry = next) {
+        next = table_next(table, bucket, entry);
+        ck_assert_uint_eq(entry->key.bucket, bucket);
+        table_remove(table, entry);
+    }
+    ck_assert_uint_eq(table->count, others);
+}
+
+/* The same names in many buckets come and go. */
 START_TEST(table_finds_what_is_in_it)
 {
     struct named *all = calloc(ENTRIES, sizeof(*all));
@@ -161,6 +178,9 @@ START_TEST(table_finds_what_is_in_it)
 
         ck_assert_ptr_eq(entry, all[i].is_in ? &all[i].entry : NULL);
     }
+    for (uint32_t i = 0; i < BUCKETS; i++)
+        take_out(&table, all, (i + BUCKETS / 2) % BUCKETS);
+    ck_assert_uint_eq(table.count, 0);
     table_finish(&table);
     free(all);
 }
