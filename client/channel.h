@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#define REQUEST_PARTS 3
+#define REQUEST_PARTS 4
 
 struct part {
     const void *bytes;

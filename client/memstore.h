@@ -407,10 +407,12 @@ int memstore_move(struct memstore *store, const void *source, size_t source_leng
 /* How to copy or move; the rules for size and NULL are those of memstore_options. */
 struct memstore_pair_options {
     size_t size;
+    const char *bucket;                         /* where the target is; NULL: in the handle's own */
     const struct memstore_condition *condition; /* about the target; NULL: none */
 };
 
-/* memstore_copy and memstore_move, with options. */
+/* memstore_copy and memstore_move, with options. From bucket to bucket is one step too: counters
+ * and limits of both are exact. Errors also: -ENXIO (there is no such bucket). */
 int memstore_copy_to(struct memstore *store, const void *source, size_t source_length,
                      const void *target, size_t target_length,
                      const struct memstore_pair_options *options,

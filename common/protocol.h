@@ -265,14 +265,17 @@ struct list_answer {
 };
 static_assert(sizeof(struct list_answer) == 8, "list_answer");
 
-/* COPY, MOVE. Request: pair_request, source, target. Answer: as INFO, of the target. It ends when
+/* COPY, MOVE. Request: pair_request, source, target, and the name of the target's bucket, if that
+ * is another one (-ENXIO: there is none of that name). Answer: as INFO, of the target. It ends when
  * the source does. */
 struct pair_request {
     uint32_t bucket;
     uint16_t source_length;
     uint16_t target_length;
+    uint16_t name_length; /* 0: the target is in the same bucket */
+    uint16_t reserved;    /* 0 */
 };
-static_assert(sizeof(struct pair_request) == 8, "pair_request");
+static_assert(sizeof(struct pair_request) == 12, "pair_request");
 
 /* TOUCH. Request: touch_request, key. Answer: as INFO; the version is as before. */
 struct touch_request {

@@ -85,11 +85,15 @@ static int evict(struct store *store, struct room *room, int most)
 
 /* ---- for one value ---- */
 
+int evict_check(struct store *store, const struct evict_put *put)
+{
+    return put->moves ? quota_check_bucket(store, put->old_size, put->size, put->adds)
+                      : quota_check(store, put->old_size, put->size, put->adds);
+}
+
 static int check_put(struct store *store, const struct room *room)
 {
-    const struct evict_put *put = room->put;
-
-    return quota_check(store, put->old_size, put->size, put->adds);
+    return evict_check(store, room->put);
 }
 
 bool evict_could(const struct store *store, const struct evict_put *put)
@@ -100,8 +104,9 @@ bool evict_could(const struct store *store, const struct evict_put *put)
     const uint64_t objects = 1 + (put->source != NULL);
 
     return evicts(store) && least <= settings->max_size &&
-           (!put->adds || objects <= settings->max_objects) && others <= store->limits.max_size &&
-           least <= store->limits.max_size - others;
+           (!put->adds || objects <= settings->max_objects) &&
+           (put->moves ||
+            (others <= store->limits.max_size && least <= store->limits.max_size - others));
 }
 
 /* What is over goes first. Returns 1 if something of it is gone. */

@@ -46,8 +46,7 @@ int answer_bucket_failure(struct request *request, int error, const struct store
 
 /* ---- bodies ---- */
 
-/* The rest of a body, which is a name. As check_bucket_name. */
-static int take_name(struct request *request, size_t length, struct store_bucket_name *ret_name)
+int take_bucket_name(struct request *request, size_t length, struct store_bucket_name *ret_name)
 {
     const void *text;
 
@@ -64,7 +63,7 @@ static int take_name_request(struct request *request, struct store_bucket_name *
 
     if (!take(&request->body, &fixed, sizeof(fixed)) || fixed.reserved != 0)
         return answer_malformed(request);
-    return take_name(request, fixed.name_length, ret_name);
+    return take_bucket_name(request, fixed.name_length, ret_name);
 }
 
 /* The whole body of BUCKET_CREATE and BUCKET_SET. */
@@ -77,7 +76,7 @@ static int take_bucket_request(struct request *request, struct bucket_request *r
     if (!take(&request->body, ret_fixed, sizeof(*ret_fixed)) || ret_fixed->reserved != 0 ||
         settings->reserved != 0)
         return answer_malformed(request);
-    r = take_name(request, ret_fixed->name_length, ret_name);
+    r = take_bucket_name(request, ret_fixed->name_length, ret_name);
     if (r != 1)
         return r;
     if (settings->ttl < 0 || settings->ttl > TTL_MAX)

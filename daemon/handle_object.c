@@ -70,6 +70,23 @@ int handle_list(struct request *request)
     return r < 0 ? answer_failure(request, r, fixed.bucket) : 0;
 }
 
+/* The rest of the body of COPY and MOVE: 1, or 0 if it has been answered. */
+static int take_target_bucket(struct request *request, size_t length, uint32_t *bucket)
+{
+    struct store_bucket_name name;
+    int r;
+
+    if (length == 0)
+        return request->body.left > 0 ? answer_malformed(request) : 1;
+    r = take_bucket_name(request, length, &name);
+    if (r != 1)
+        return r;
+    r = store_bucket_find(request->store, &name, bucket);
+    if (r == -ENOENT)
+        return ANSWER_ERROR(request, -ENXIO, "there is no bucket '%.*s'", (int)length, name.text);
+    return r < 0 ? answer_failure(request, r, 0) : 1;
+}
+
 static int handle_pair(struct request *request,
                        int (*change)(struct store *, const struct store_key *,
                                      const struct store_key *, struct store_condition *,
@@ -80,11 +97,13 @@ static int handle_pair(struct request *request,
     struct record record;
     int r;
 
-    if (!take(&request->body, &fixed, sizeof(fixed)) ||
+    if (!take(&request->body, &fixed, sizeof(fixed)) || fixed.reserved != 0 ||
         !take_key(&request->body, fixed.bucket, fixed.source_length, &source) ||
-        !take_key(&request->body, fixed.bucket, fixed.target_length, &target) ||
-        request->body.left > 0)
+        !take_key(&request->body, fixed.bucket, fixed.target_length, &target))
         return answer_malformed(request);
+    r = take_target_bucket(request, fixed.name_length, &target.bucket);
+    if (r != 1)
+        return r;
     if (source.length > KEY_MAX || target.length > KEY_MAX)
         return answer_key_too_long(request,
                                    source.length > KEY_MAX ? source.length : target.length);

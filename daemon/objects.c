@@ -65,8 +65,7 @@ static bool is_over(const struct store *store, const struct record *record)
            record_is_over(record, store->grouping ? store->group_time : boottime_now());
 }
 
-/* As row_find, for an object: one whose lifetime is over is none. */
-static int find_object(struct store *store, struct row_key *row, struct record *ret_record)
+int row_find_object(struct store *store, struct row_key *row, struct record *ret_record)
 {
     int r = row_find(store, row, ret_record);
 
@@ -96,7 +95,7 @@ int store_get(struct store *store, const struct store_key *key, struct record *r
     if (r < 0)
         return r;
     row_key_init(&row, key);
-    r = find_object(store, &row, ret_record);
+    r = row_find_object(store, &row, ret_record);
     if (r < 0 || !ret_value)
         return r;
     if (!ret_record->blob) {
@@ -335,7 +334,7 @@ int row_remove(struct store *store, struct row_key *row, const struct record *re
     return 0;
 }
 
-/* The same about what find_object found, or not; r is its result, and the call's where the
+/* The same about what row_find_object found, or not; r is its result, and the call's where the
  * condition holds. */
 static int decide_found(struct store_condition *condition, int r, const struct record *record)
 {
@@ -350,7 +349,7 @@ static int delete_once(struct store *store, struct row_key *row, struct store_co
     int r = store_prepare(store);
 
     if (r == 0)
-        r = find_object(store, row, &old);
+        r = row_find_object(store, row, &old);
     r = decide_found(condition, r, &old);
     if (r == 0)
         r = group_take(store, 0, false);
@@ -391,137 +390,6 @@ uint8_t *record_keep(struct store *store, struct record *record)
     return place + record->size;
 }
 
-/* What a copy and a move work on. */
-struct pair {
-    struct row_key source;
-    struct row_key target;
-    struct record record; /* the source's, out of the map; then the target's */
-    struct record old;    /* of the target's row until now; empty if there was none */
-    int existed;          /* whether there was one */
-};
-
-static int pair_look(struct store *store, struct pair *pair)
-{
-    int r = store_prepare(store);
-
-    if (r == 0)
-        r = find_object(store, &pair->source, &pair->record);
-    if (r < 0)
-        return r;
-    pair->existed = find_row_or_none(store, &pair->target, &pair->old);
-    return pair->existed < 0 ? pair->existed : 0;
-}
-
-/* Makes room for a copy, to which its source does not fall. */
-static int pair_admit(struct store *store, struct pair *pair)
-{
-    const struct evict_put put = {.row = &pair->target,
-                                  .source = &pair->source,
-                                  .source_size = pair->record.size,
-                                  .old_size = pair->old.size,
-                                  .size = pair->record.size,
-                                  .adds = !pair->existed};
-    int r = quota_check(store, put.old_size, put.size, put.adds);
-
-    if (r != -EDQUOT)
-        return r;
-    r = evict_for(store, &put);
-    return r < 0 ? r : pair_look(store, pair);
-}
-
-/* Finds source and target, and begins. */
-static int begin_pair(struct store *store, struct pair *pair, const struct store_key *source,
-                      const struct store_key *target, struct store_condition *condition,
-                      bool copies)
-{
-    int r = store_open_bucket(store, source->bucket);
-
-    if (r < 0)
-        return r;
-    row_key_init(&pair->source, source);
-    row_key_init(&pair->target, target);
-    r = pair_look(store, pair);
-    if (r < 0)
-        return r;
-    r = decide(condition, pair->existed && !is_over(store, &pair->old) ? &pair->old : NULL);
-    if (r == 0 && copies)
-        r = pair_admit(store, pair);
-    if (r < 0)
-        return r;
-    record_keep(store, &pair->record);
-    r = store_begin(store, &(struct claim){.rows = copies ? 1 : 3,
-                                           .ends = ends_rows(&pair->old, &pair->record) +
-                                                   ends_rows(&pair->record, &none),
-                                           .pages = record_pages(store, &pair->record),
-                                           .blobs = pair->record.blob || pair->old.blob});
-    if (r < 0)
-        return r;
-    r = note_end(store, &pair->target, &pair->old);
-    if (r < 0)
-        return store_drop(store, r);
-    if (!copies)
-        store->totals.version++; /* of the source's end */
-    store_stamp(store, &pair->record);
-    return 0;
-}
-
-int store_copy(struct store *store, const struct store_key *source, const struct store_key *target,
-               struct store_condition *condition, struct record *ret_record)
-{
-    struct pair pair;
-    int r = begin_pair(store, &pair, source, target, condition, true);
-
-    if (r < 0)
-        return r;
-    pair.record.owner = 0;
-    r = blob_ref(store, pair.record.blob);
-    if (r == 0)
-        r = blob_unref(store, &pair.old);
-    if (r == 0)
-        r = write_row(store, &pair.target, &pair.record, pair.existed);
-    if (r == 0)
-        r = ends_change(store, &pair.target, &pair.old, &pair.record);
-    if (r == 0)
-        r = store_note(store, EVENT_PUT, &pair.target, pair.record.version);
-    if (r < 0)
-        return store_drop(store, r);
-    store_count(store, (int64_t)pair.record.size - (int64_t)pair.old.size, !pair.existed);
-    *ret_record = pair.record;
-    return 0;
-}
-
-int store_move(struct store *store, const struct store_key *source, const struct store_key *target,
-               struct store_condition *condition, struct record *ret_record)
-{
-    bool onto_itself =
-        source->length == target->length && memcmp(source->data, target->data, source->length) == 0;
-    struct pair pair;
-    int r = begin_pair(store, &pair, source, target, condition, false);
-
-    if (r < 0)
-        return r;
-    if (!onto_itself) {
-        r = blob_unref(store, &pair.old);
-        if (r == 0)
-            r = store_error(mdb_del(store->change, store->objects, &pair.source.val, NULL));
-        if (r == 0)
-            r = ends_change(store, &pair.source, &pair.record, &none);
-        if (r == 0)
-            r = ends_change(store, &pair.target, &pair.old, &pair.record);
-        if (r == 0)
-            r = store_note(store, EVENT_DELETE, &pair.source, pair.record.version - 1);
-        store_count(store, -(int64_t)pair.old.size, -pair.existed);
-    }
-    if (r == 0)
-        r = write_row(store, &pair.target, &pair.record, onto_itself);
-    if (r == 0)
-        r = store_note(store, EVENT_PUT, &pair.target, pair.record.version);
-    if (r < 0)
-        return store_drop(store, r);
-    *ret_record = pair.record;
-    return 0;
-}
-
 /* ---- lifetimes ---- */
 
 static int touch_once(struct store *store, struct row_key *row, int64_t ttl,
@@ -532,7 +400,7 @@ static int touch_once(struct store *store, struct row_key *row, int64_t ttl,
     int r = store_prepare(store);
 
     if (r == 0)
-        r = find_object(store, row, &record);
+        r = row_find_object(store, row, &record);
     r = decide_found(condition, r, &record);
     if (r != 0)
         return r;

@@ -36,7 +36,7 @@ static bool exceeds(uint64_t limit, uint64_t total, uint64_t old_size, uint64_t 
            (rest > limit || new_size > limit - rest);
 }
 
-int quota_check(struct store *store, uint64_t old_size, uint64_t new_size, bool adds)
+int quota_check_bucket(struct store *store, uint64_t old_size, uint64_t new_size, bool adds)
 {
     const struct bucket_settings *settings = &store->bucket->row.settings;
     const struct bucket_counters *counters = &store->bucket->counters;
@@ -47,9 +47,17 @@ int quota_check(struct store *store, uint64_t old_size, uint64_t new_size, bool 
         return refuse_by_bucket(store, "size", settings->max_size);
     if (adds && counters->objects >= settings->max_objects)
         return refuse_by_bucket(store, "objects", settings->max_objects);
-    if (exceeds(store->limits.max_size, store->totals.used, old_size, new_size))
-        return refuse(store, "size", store->limits.max_size);
     return 0;
+}
+
+int quota_check(struct store *store, uint64_t old_size, uint64_t new_size, bool adds)
+{
+    int r = quota_check_bucket(store, old_size, new_size, adds);
+
+    if (r == 0 && !store->grouping &&
+        exceeds(store->limits.max_size, store->totals.used, old_size, new_size))
+        r = refuse(store, "size", store->limits.max_size);
+    return r;
 }
 
 /* ---- groups ---- */

@@ -113,6 +113,9 @@ int handle_bucket_set(struct request *request);
 /* Whether a bucket can have that name: 1, or 0 if it has been answered. */
 int check_bucket_name(struct request *request, const struct store_bucket_name *name);
 
+/* The rest of the body, which is such a name: the same. */
+int take_bucket_name(struct request *request, size_t length, struct store_bucket_name *ret_name);
+
 /* As answer_failure, for what is done to the bucket itself. */
 int answer_bucket_failure(struct request *request, int error, const struct store_bucket_name *name);
 

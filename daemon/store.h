@@ -221,9 +221,10 @@ int store_delete(struct store *store, const struct store_key *key,
 int store_touch(struct store *store, const struct store_key *key, int64_t ttl,
                 struct store_condition *condition, struct record *ret_record);
 
-/* The target gets the source's value, attributes and end, and a move takes the source away. Both
- * keys are of one bucket. The condition is about the target. -ENOENT, -EDQUOT (copy), -ENOSPC,
- * -ENXIO, -EAGAIN. */
+/* The target gets the source's value, attributes and end, and a move takes the source away. They
+ * may be in two buckets. The condition is about the target. -ENOENT, -EDQUOT, -ENOSPC, -ENXIO,
+ * -EAGAIN.
+ */
 int store_copy(struct store *store, const struct store_key *source, const struct store_key *target,
                struct store_condition *condition, struct record *ret_record);
 int store_move(struct store *store, const struct store_key *source, const struct store_key *target,

@@ -1,8 +1,7 @@
 /* What the files of the store share: store.c (environment, transactions), counters.c, buckets.c,
- * open_bucket.c, quota.c, dropped.c, reserve.c (memory), objects.c (calls on objects), add.c,
- * ends.c, expiry.c, owners of objects (owners.c), blob.c, group.c, garbage.c, spares.c, scan.c; and
- * condition.h.
- * No other file includes lmdb.h. */
+ * open_bucket.c, quota.c, dropped.c, reserve.c (memory), objects.c (calls on objects), pair.c,
+ * add.c, ends.c, expiry.c, owners of objects (owners.c), blob.c, group.c, garbage.c, spares.c,
+ * scan.c; and condition.h. No other file includes lmdb.h. */
 #ifndef MEMSTORED_STORE_PRIVATE_H
 #define MEMSTORED_STORE_PRIVATE_H
 
@@ -265,6 +264,9 @@ int dropped_add(struct store *store, uint32_t id);
  * more? -EDQUOT: not that, or not the store. A group is asked at its end. */
 int quota_check(struct store *store, uint64_t old_size, uint64_t new_size, bool adds);
 
+/* The same without the store's limit. */
+int quota_check_bucket(struct store *store, uint64_t old_size, uint64_t new_size, bool adds);
+
 /* The running group is about to change the bucket at hand. */
 void quota_note(struct store *store);
 
@@ -282,8 +284,12 @@ struct evict_put {
     const struct row_key *source; /* of a copy in the same bucket, which stays as well; or NULL */
     uint64_t source_size;
     uint64_t size;
-    bool adds; /* one object more */
+    bool adds;  /* one object more */
+    bool moves; /* from another bucket: the store has it already */
 };
+
+/* Whether there is. -EDQUOT. */
+int evict_check(struct store *store, const struct evict_put *put);
 
 /* Whether there can be room for it if all others go. */
 bool evict_could(const struct store *store, const struct evict_put *put);
@@ -382,6 +388,9 @@ int row_cursor(struct store *store);
 
 /* Finds an object's row, be its lifetime over or not. -ENOENT. */
 int row_find(struct store *store, struct row_key *row, struct record *ret_record);
+
+/* The same for an object: one whose lifetime is over is none. */
+int row_find_object(struct store *store, struct row_key *row, struct record *ret_record);
 
 /* A change: takes an object away, whose row was the last one looked up. On failure in the middle
  * the running transaction is dropped. Errors as of store_delete. */

@@ -91,6 +91,12 @@ static int get(struct memstore *bucket, const char *key)
     return r;
 }
 
+static bool has_no_garbage(void *argument)
+{
+    (void)argument;
+    return harness_stats(store).garbage == 0;
+}
+
 /* ---- names ---- */
 
 START_TEST(a_bucket_has_keys_of_its_own)
@@ -389,13 +395,150 @@ START_TEST(the_stores_limit_holds_above_all)
 }
 END_TEST
 
-/* ---- dropping ---- */
+/* ---- from bucket to bucket ---- */
 
-static bool has_no_garbage(void *argument)
+static int copy_to(struct memstore *from, const char *source, const char *bucket,
+                   const char *target)
 {
-    (void)argument;
-    return harness_stats(store).garbage == 0;
+    const struct memstore_pair_options to = {.size = sizeof(to), .bucket = bucket};
+
+    return memstore_copy_to(from, source, strlen(source), target, strlen(target), &to, NULL);
 }
+
+static int move_to(struct memstore *from, const char *source, const char *bucket,
+                   const char *target)
+{
+    const struct memstore_pair_options to = {.size = sizeof(to), .bucket = bucket};
+
+    return memstore_move_to(from, source, strlen(source), target, strlen(target), &to, NULL);
+}
+
+START_TEST(copies_and_moves_between_buckets)
+{
+    struct memstore *a;
+
+    create("a");
+    a = harness_open_bucket(server, "a");
+    harness_put(store, "small", "value");
+    harness_put_filled(store, "large", MIB, 3);
+    ck_assert_int_eq(copy_to(store, "small", "a", "small"), 0);
+    ck_assert_int_eq(copy_to(store, "large", "a", "l"), 0);
+    harness_expect(a, "small", "value");
+    harness_expect(store, "small", "value");
+    expect_counters("a", MIB + 5, 2);
+    expect_counters("default", MIB + 5, 2);
+    ck_assert_int_eq(move_to(store, "large", "a", "l"), 0); /* over the copy */
+    ck_assert_int_eq(memstore_exists(store, "large", 5), 0);
+    expect_counters("a", MIB + 5, 2);
+    expect_counters("default", 5, 1);
+    ck_assert_int_eq(move_to(a, "l", "default", "large"), 0);
+    ck_assert_int_eq(move_to(a, "small", "default", "small"), 0);
+    expect_counters("a", 0, 0);
+    expect_counters("default", MIB + 5, 2);
+    expect_totals(MIB + 5, 2);
+    /* The same bucket, by name. */
+    ck_assert_int_eq(move_to(store, "small", "default", "small"), 0);
+    ck_assert_int_eq(copy_to(store, "large", "default", "large"), 0);
+    expect_counters("default", MIB + 5, 2);
+    drop("a");
+    harness_await(has_no_garbage, NULL, "nothing else to be kept");
+    expect_totals(MIB + 5, 2);
+    memstore_close(a);
+}
+END_TEST
+
+START_TEST(limits_of_the_targets_bucket)
+{
+    ck_assert_int_eq(
+        create_with(
+            "a",
+            (options){.has_max_size = 1, .max_size = 10, .has_max_objects = 1, .max_objects = 2}),
+        0);
+    ck_assert_int_eq(put(store, "x", 8), 0);
+    ck_assert_int_eq(put(store, "y", 3), 0);
+    ck_assert_int_eq(copy_to(store, "x", "a", "x"), 0);
+    ck_assert_int_eq(copy_to(store, "y", "a", "y"), -EDQUOT);
+    ck_assert_ptr_nonnull(strstr(memstore_message(), "Max size 10 would be exceeded (bucket a)"));
+    ck_assert_int_eq(move_to(store, "y", "a", "y"), -EDQUOT);
+    ck_assert_int_eq(move_to(store, "y", "a", "x"), 0);
+    ck_assert_int_eq(put(store, "y", 0), 0);
+    ck_assert_int_eq(move_to(store, "y", "a", "y"), 0);
+    ck_assert_int_eq(put(store, "y", 0), 0);
+    ck_assert_int_eq(move_to(store, "y", "a", "z"), -EDQUOT);
+    ck_assert_ptr_nonnull(strstr(memstore_message(), "Max objects 2"));
+    ck_assert_int_eq(copy_to(store, "y", "a", "z"), -EDQUOT);
+    expect_counters("a", 3, 2);
+    expect_counters("default", 8, 2);
+}
+END_TEST
+
+START_TEST(the_stores_limit_for_copies_between_buckets)
+{
+    memstore_close(store);
+    harness_stop(server);
+    server = harness_start("--max-size", "10");
+    store = harness_open(server);
+    create("a");
+    ck_assert_int_eq(put(store, "x", 6), 0);
+    ck_assert_int_eq(copy_to(store, "x", "a", "x"), -EDQUOT);
+    ck_assert_int_eq(move_to(store, "x", "a", "x"), 0);
+    expect_counters("a", 6, 1);
+    expect_counters("default", 0, 0);
+}
+END_TEST
+
+START_TEST(a_targets_bucket_that_evicts)
+{
+    memstore_close(store);
+    harness_stop(server);
+    server = harness_start("--max-size", "20");
+    store = harness_open(server);
+    ck_assert_int_eq(create_with("a", (options){.has_max_size = 1,
+                                                .max_size = 10,
+                                                .has_policy = 1,
+                                                .policy = MEMSTORE_POLICY_LRU}),
+                     0);
+    ck_assert_int_eq(put(store, "x", 8), 0);
+    ck_assert_int_eq(copy_to(store, "x", "a", "first"), 0);
+    ck_assert_int_eq(put(store, "y", 4), 0);
+    ck_assert_int_eq(move_to(store, "y", "a", "second"), 0); /* and the first one goes */
+    expect_counters("a", 4, 1);
+    ck_assert_int_eq(put(store, "y", 8), 0);
+    ck_assert_int_eq(move_to(store, "y", "a", "third"), 0);
+    expect_counters("a", 8, 1);
+    expect_counters("default", 8, 1);
+    ck_assert_int_eq(put(store, "y", 11), -EDQUOT);
+    ck_assert_int_eq(put(store, "x", 12), 0);
+    ck_assert_int_eq(move_to(store, "x", "a", "x"), -EDQUOT); /* which nothing helps */
+    expect_counters("a", 8, 1);
+}
+END_TEST
+
+START_TEST(targets_that_are_nowhere)
+{
+    struct memstore *a;
+
+    harness_put(store, "x", "value");
+    ck_assert_int_eq(copy_to(store, "x", "a", "x"), -ENXIO);
+    ck_assert_str_eq(memstore_message(), "there is no bucket 'a'");
+    ck_assert_int_eq(move_to(store, "x", "a", "x"), -ENXIO);
+    ck_assert_int_eq(move_to(store, "x", "a b", "x"), -EINVAL);
+    ck_assert_int_eq(move_to(store, "none", "default", "x"), -ENOENT);
+    create("a");
+    a = harness_open_bucket(server, "a");
+    ck_assert_int_eq(copy_to(store, "x", "a", "x"), 0);
+    drop("a");
+    ck_assert_int_eq(copy_to(a, "x", "default", "y"), -ENXIO);
+    ck_assert_str_eq(memstore_message(), "the bucket 'a' was dropped; open it anew");
+    create("a");
+    ck_assert_int_eq(move_to(store, "x", "a", "x"), 0);
+    expect_counters("a", 5, 1);
+    expect_counters("default", 0, 0);
+    memstore_close(a);
+}
+END_TEST
+
+/* ---- dropping ---- */
 
 START_TEST(a_dropped_bucket_is_gone_at_once)
 {
@@ -681,6 +824,11 @@ static Suite *suite(void)
     tcase_add_test(tcase, limits_below_what_is_used);
     tcase_add_test(tcase, a_batch_keeps_to_the_buckets_limits);
     tcase_add_test(tcase, the_stores_limit_holds_above_all);
+    tcase_add_test(tcase, copies_and_moves_between_buckets);
+    tcase_add_test(tcase, limits_of_the_targets_bucket);
+    tcase_add_test(tcase, the_stores_limit_for_copies_between_buckets);
+    tcase_add_test(tcase, a_targets_bucket_that_evicts);
+    tcase_add_test(tcase, targets_that_are_nowhere);
     tcase_add_test(tcase, a_dropped_bucket_is_gone_at_once);
     tcase_add_test(tcase, handles_of_a_dropped_bucket);
     tcase_add_test(tcase, readers_see_a_drop_at_once);
