@@ -35,9 +35,10 @@ DAEMON := main guard closer options lock_file data_folder memory listener \
 CLIENT := handle pool turns channel connect await sockets ringing stream memfd bulk identity fork \
 	environment direct message object condition put_head put get view key add wait watch lock \
 	once list pair touch bucket writer reserve batch batch_answers pipeline atomic url stats holders
-CLI := main arguments options duration commands help help_objects help_waiting help_store key text \
-	status input output doomed progress transfer objects report tally folder walk tree tree_put \
-	tree_get child wait watch lock once print json
+CLI := main arguments check options option_values duration commands help help_objects \
+	help_waiting help_buckets help_store key text status condition input output doomed progress \
+	transfer objects report tally folder walk tree tree_put tree_get child wait watch lock once \
+	bucket bucket_show ephemeral print print_report json json_parts
 
 common_objects := $(COMMON:%=$(BUILD)/common/%.o)
 daemon_objects := $(DAEMON:%=$(BUILD)/daemon/%.o) $(common_objects)
@@ -53,11 +54,13 @@ packages := $(daemon_packages) $(cli_packages) $(test_packages)
 # Test programs, one topic each; tests/run runs them and adds up.
 TESTS := common connection store events lifetimes daemon protocol buffer ring window ringing scribble \
 	impostor group upload hostile patience pins waiting behaviour limit expiry ephemeral bucket \
-	processes handle batch bulk writer reserve condition add wait watch lock once \
-	dropped command command_waiting tree direct view fork holders examples install systemd
+	processes handle batch bulk writer reserve condition add wait watch lock once dropped command \
+	command_condition command_bucket command_waiting tree direct view fork holders examples \
+	install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
 THRICE := behaviour limit expiry ephemeral bucket processes handle batch bulk upload writer reserve \
-	condition add wait watch lock once dropped command command_waiting examples
+	condition add wait watch lock once dropped command command_condition command_bucket \
+	command_waiting examples
 # These run twice, over the socket and through a ring.
 TWICE := protocol buffer group hostile waiting
 # These have the daemon's parts in them.
@@ -124,7 +127,7 @@ $(store_tests): packages_used = $(daemon_packages)
 $(BUILD)/tests/test_buffer $(BUILD)/tests/test_upload: packages_used = libxxhash
 raw_tests := protocol buffer ring window scribble group upload hostile patience pins waiting
 $(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o $(BUILD)/tests/raw_ring.o
-shell_tests := command command_waiting
+shell_tests := command command_condition command_bucket command_waiting
 $(shell_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/shell.o
 $(shell_tests:%=$(BUILD)/tests/test_%): packages_used = jansson
 

@@ -1,14 +1,15 @@
 #include "arguments.h"
 
+#include "check.h"
 #include "commands.h"
-#include "key.h"
+#include "option_values.h"
 #include "options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *command_name(const struct arguments *arguments)
+const char *arguments_name(const struct arguments *arguments)
 {
     return arguments->command ? arguments->command->name : "";
 }
@@ -18,7 +19,7 @@ static const char *command_name(const struct arguments *arguments)
 /* What getopt_long did not understand: optopt has its letter, or 0 for an unknown long one. */
 static enum status refuse_option(const struct arguments *arguments, int problem, char **argv)
 {
-    const char *name = command_name(arguments);
+    const char *name = arguments_name(arguments);
 
     if (problem == ':')
         return complain_usage(name, "option '%s' needs an argument", argv[optind - 1]);
@@ -27,11 +28,6 @@ static enum status refuse_option(const struct arguments *arguments, int problem,
     if (option_find(optopt)->name && strncmp(argv[optind - 1], "--", 2) == 0)
         return complain_usage(name, "option '%s' takes no argument", argv[optind - 1]);
     return complain_usage(name, "there is no option '-%c'", optopt);
-}
-
-static bool has_option(const struct command *command, int letter)
-{
-    return command && strchr(command->options, letter);
 }
 
 static enum status refuse_misplaced(const struct arguments *arguments, int letter)
@@ -49,8 +45,8 @@ static enum status take(struct arguments *arguments, int letter, char *text)
 {
     const struct command *command = arguments->command;
 
-    if (!strchr(OPTIONS_EVERYWHERE, letter) && !has_option(command, letter) &&
-        !(command && has_option(command->recursive, letter)))
+    if (!strchr(OPTIONS_EVERYWHERE, letter) && !command_has_option(command, letter) &&
+        !(command && command_has_option(command->recursive, letter)))
         return refuse_misplaced(arguments, letter);
     arguments->given[letter] = 1;
     return option_take(arguments, letter, text);
@@ -102,79 +98,26 @@ static enum status scan(struct arguments *arguments, const char *prefix, int arg
 }
 
 /*
- * Takes what follows the options. After "--" come operands that may look like options; the command
- * to be run, if there can be one, begins behind the "--" that has all other operands before it.
+ * Takes what follows "--": operands that may look like options. The command to be run, if there is
+ * to be one, begins behind the "--" that has all operands that must be there before it.
  */
-static void take_rest(struct arguments *arguments, char **rest, bool has_dashes)
+static void take_rest(struct arguments *arguments, char **rest)
 {
     const struct command *command = arguments->command;
+    bool may_run = command->child == CHILD_MUST ||
+                   (command->child == CHILD_IF_EPHEMERAL && arguments->is_ephemeral);
 
-    if (!has_dashes)
-        return;
-    if (command->child == CHILD_NONE) {
-        while (*rest)
-            arguments->operands[arguments->operand_count++] = *rest++;
+    if (may_run && arguments->operand_count >= command->least) {
+        arguments->child = rest;
         return;
     }
-    if (arguments->operand_count < command->least) {
-        while (*rest && strcmp(*rest, "--") != 0)
-            arguments->operands[arguments->operand_count++] = *rest++;
-        if (!*rest++)
+    for (; *rest; rest++) {
+        if (may_run && arguments->operand_count >= command->least && strcmp(*rest, "--") == 0) {
+            arguments->child = rest + 1;
             return;
+        }
+        arguments->operands[arguments->operand_count++] = *rest;
     }
-    arguments->child = rest;
-}
-
-/* ---- what goes together ---- */
-
-static enum status check_recursive(const struct arguments *arguments)
-{
-    const struct command *command = arguments->command;
-    const struct command *chosen = arguments->is_recursive ? command->recursive : command;
-
-    for (int letter = 1; letter < (int)sizeof(arguments->given); letter++) {
-        if (!arguments->given[letter] || strchr(OPTIONS_EVERYWHERE, letter) ||
-            has_option(chosen, letter))
-            continue;
-        if (arguments->is_recursive)
-            return complain_usage(command->name, "--%s and --recursive exclude each other",
-                                  option_find(letter)->name);
-        return complain_usage(command->name, "%s has --%s only with --recursive", command->name,
-                              option_find(letter)->name);
-    }
-    return STATUS_DONE;
-}
-
-/* Everything is removed only by who says so. */
-static enum status check_prefix(const struct arguments *arguments)
-{
-    const char *prefix = arguments_operand(arguments, 0);
-    bool is_empty = !prefix || key_of_argument(prefix).length == 0;
-
-    if (arguments->is_all && !is_empty)
-        return complain_usage("rm", "--all and a prefix exclude each other");
-    if (arguments->is_recursive && !arguments->is_all && is_empty)
-        return complain_usage("rm", "rm --recursive needs a prefix, or --all to remove everything");
-    return STATUS_DONE;
-}
-
-static enum status check_operands(const struct arguments *arguments)
-{
-    const struct command *command = arguments->command;
-
-    if (arguments->operand_count < command->least)
-        return complain_usage(command->name, "%s needs %s", command->name, command->operands);
-    if (command->most >= 0 && arguments->operand_count > command->most)
-        return complain_usage(command->name, "'%s' is too much: %s takes %s",
-                              arguments->operands[command->most], command->name,
-                              *command->operands ? command->operands : "options only");
-    if (command->child == CHILD_MUST && !arguments->child)
-        return complain_usage(command->name, "%s needs -- and a command", command->name);
-    if (arguments->child && !*arguments->child)
-        return complain_usage(command->name, "no command stands behind --");
-    if (arguments->is_json && arguments->ends_with_nul)
-        return complain_usage(command->name, "--json and --null exclude each other");
-    return strcmp(command->name, "rm") == 0 ? check_prefix(arguments) : STATUS_DONE;
 }
 
 /* ---- the whole line ---- */
@@ -185,7 +128,7 @@ static enum status find_command(struct arguments *arguments, const char *name)
     char names[COMMANDS_NAMES_MAX];
 
     if (!name)
-        return complain_usage(command_name(arguments), "which command? %s",
+        return complain_usage(arguments_name(arguments), "which command? %s",
                               commands_names(names, group));
     arguments->command = command_find(group, name);
     if (arguments->command)
@@ -209,8 +152,8 @@ static enum status read_line(struct arguments *arguments, int argc, char **argv)
     } while (status == STATUS_DONE && arguments->command->parts);
     if (status == STATUS_DONE)
         status = scan(arguments, "-", argc, argv, &has_dashes);
-    if (status == STATUS_DONE)
-        take_rest(arguments, argv + optind, has_dashes);
+    if (status == STATUS_DONE && has_dashes)
+        take_rest(arguments, argv + optind);
     return status;
 }
 
@@ -218,7 +161,13 @@ enum status arguments_init(struct arguments *arguments, int argc, char **argv)
 {
     enum status status;
 
-    *arguments = (struct arguments){.length = MEMSTORE_TO_END, .from = MEMSTORE_FROM_NOW};
+    *arguments = (struct arguments){
+        .length = MEMSTORE_TO_END,
+        .from = MEMSTORE_FROM_NOW,
+        .delta = 1,
+        .condition.size = sizeof(arguments->condition),
+        .settings.size = sizeof(arguments->settings),
+    };
     arguments->metadata = calloc((size_t)argc + 1, sizeof(*arguments->metadata));
     arguments->operands = calloc((size_t)argc + 1, sizeof(*arguments->operands));
     if (!arguments->metadata || !arguments->operands) {
@@ -231,7 +180,11 @@ enum status arguments_init(struct arguments *arguments, int argc, char **argv)
     status = check_recursive(arguments);
     if (status == STATUS_DONE && arguments->is_recursive)
         arguments->command = arguments->command->recursive;
-    return status == STATUS_DONE ? check_operands(arguments) : status;
+    if (status == STATUS_DONE)
+        status = check_arguments(arguments);
+    if (status == STATUS_DONE && arguments->command->takes_number && arguments->operand_count > 1)
+        status = value_delta(arguments, arguments->operands[1]);
+    return status;
 }
 
 void arguments_finish(struct arguments *arguments)
@@ -244,4 +197,23 @@ void arguments_finish(struct arguments *arguments)
 const char *arguments_operand(const struct arguments *arguments, int index)
 {
     return index < arguments->operand_count ? arguments->operands[index] : NULL;
+}
+
+struct memstore_options arguments_store(const struct arguments *arguments)
+{
+    return (struct memstore_options){
+        .size = sizeof(struct memstore_options),
+        .socket = arguments->socket,
+        .bucket = arguments->command->is_global ? "default" : arguments->bucket,
+        .timeout_ms = arguments->command->waits ? 0 : arguments->timeout_ms,
+    };
+}
+
+const struct memstore_condition *arguments_condition(const struct arguments *arguments)
+{
+    for (const char *letter = OPTIONS_CONDITION; *letter; letter++) {
+        if (arguments->given[(unsigned char)*letter])
+            return &arguments->condition;
+    }
+    return NULL;
 }

@@ -29,7 +29,12 @@ struct arguments {
     enum memstore_until until; /* 0: none was given */
     uint64_t after;            /* a version */
     bool has_after;
-    uint64_t from; /* a version, or MEMSTORE_FROM_NOW */
+    uint64_t from;          /* a version, or MEMSTORE_FROM_NOW */
+    uint64_t known_version; /* of what need not be got again; 0: none */
+    int64_t delta;
+    struct memstore_condition condition; /* see arguments_condition */
+    struct memstore_bucket_options settings;
+    bool is_ephemeral;
     bool is_long;
     bool ends_with_nul;
     bool is_json;
@@ -47,6 +52,15 @@ struct arguments {
  */
 enum status arguments_init(struct arguments *arguments, int argc, char **argv);
 void arguments_finish(struct arguments *arguments);
+
+/* The command's name, as people are told of it; "" if none was named. */
+const char *arguments_name(const struct arguments *arguments);
+
+/* How to open the store. */
+struct memstore_options arguments_store(const struct arguments *arguments);
+
+/* What must be so for a change to be made; NULL: nothing. */
+const struct memstore_condition *arguments_condition(const struct arguments *arguments);
 
 /* Operand number `index`, NULL if there are not so many. */
 const char *arguments_operand(const struct arguments *arguments, int index);

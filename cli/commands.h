@@ -10,10 +10,10 @@
 struct arguments;
 struct memstore;
 
-/* Whether "-- COMMAND" may stand behind the operands. */
+/* Whether "-- COMMAND" stands behind the operands. */
 enum command_child {
     CHILD_NONE,
-    CHILD_MAY,
+    CHILD_IF_EPHEMERAL,
     CHILD_MUST,
 };
 
@@ -36,6 +36,9 @@ struct command {
 
 /* The command of a group (NULL: of no group) with this name. NULL: there is none. */
 const struct command *command_find(const struct command *group, const char *name);
+
+/* Whether it has an option of its own with this letter. NULL is no command, and has none. */
+bool command_has_option(const struct command *command, int letter);
 
 /* The names in a group, as words. Returns text. */
 #define COMMANDS_NAMES_MAX 256

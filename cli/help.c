@@ -17,11 +17,13 @@ static const char help_general[] =
     "  cp SOURCE TARGET       copy an object\n"
     "  mv SOURCE TARGET       rename an object, in one step\n"
     "  touch KEY              give an object a new lifetime\n"
+    "  add KEY [NUMBER]       add to the number under a key, 1 if none is given, and print it\n"
     "  url KEY                print the memory:// url of a key\n"
     "  wait KEY               wait until there is such a key, or it changes, or is gone\n"
     "  watch [PREFIX]         print what happens to objects, as it happens\n"
     "  lock NAME -- COMMAND   run a command, one at a time\n"
     "  once KEY -- COMMAND    print a value; if there is none, one of all makes it\n"
+    "  bucket create NAME     make a bucket; also bucket drop, ls, info and set\n"
     "  stats                  show how full the store is\n"
     "  holders                show which processes read in place and what they keep\n"
     "\n"
@@ -29,7 +31,8 @@ static const char help_general[] =
     "  -s, --socket SOCKET    the daemon's socket (default: $MEMSTORE_SOCKET, else\n"
     "                         /run/memstore/socket for root,\n"
     "                         $XDG_RUNTIME_DIR/memstore/socket for others)\n"
-    "  -b, --bucket BUCKET    the bucket in which the keys are (default: default)\n"
+    "  -b, --bucket BUCKET    the bucket in which the keys are (default: $MEMSTORE_BUCKET, else\n"
+    "                         default)\n"
     "      --timeout TIME     give up after so long (default: 5s)\n"
     "  -h, --help             this help; after a command, that command's\n"
     "      --version          print the version\n"
@@ -42,13 +45,17 @@ static const char help_general[] =
     "  memstore put -t image/png logo logo.png\n"
     "  memstore put --recursive public site/  all files of a folder; so do get and rm\n"
     "  memstore ls -l\n"
+    "  memstore bucket create --max-size 64M --policy lru cache\n"
+    "  memstore once -b cache page -- curl -s http://localhost/\n"
     "  memstore put --help                    more on put\n"
     "\n"
     "A key may be given as its url, memory://KEY. After -- it may begin with a dash. A TIME is\n"
     "500ms, 30s, 5m, 2h, 1d, or a plain number of seconds.\n"
     "\n"
-    "Exit status: 0 yes or done, 1 no such key, 2 usage, 3 over quota or out of memory,\n"
-    "4 daemon unreachable or too slow, 5 anything else, 6 others have the lock.\n";
+    "Exit status: 0 yes or done, 1 no such key or bucket, 2 usage, 3 over quota or out of memory,\n"
+    "4 daemon unreachable or too slow, 5 anything else, 6 a condition does not hold, the bucket "
+    "is\n"
+    "there already, or others have the lock.\n";
 
 void help_print(const char *text)
 {

@@ -1,8 +1,19 @@
 /* What is told of the commands on objects. */
 #include "help.h"
 
+#define CONDITIONS                                                       \
+    "      --if-present           only if there is such an object\n"     \
+    "      --if-version VERSION   only if the object has this version\n" \
+    "      --if-etag ETAG         only if the object has this etag\n"
+
+#define UNMET                                                                                   \
+    "A condition that does not hold changes nothing: the exit status is 6, and the version of " \
+    "the\n"                                                                                     \
+    "object that is there is printed, 0 for none.\n"
+
 const char help_put[] =
-    "Usage: memstore put [-t TYPE] [-m NAME=VALUE]… [--ttl TIME] KEY [FILE]\n"
+    "Usage: memstore put [-t TYPE] [-m NAME=VALUE]… [--ttl TIME] [CONDITION]… KEY [FILE]\n"
+    "       memstore put --ephemeral [OPTION]… KEY [FILE] -- COMMAND [ARGUMENT]…\n"
     "       memstore put --recursive [-t TYPE] [-m NAME=VALUE]… [--ttl TIME] [--json] DIR "
     "[PREFIX]\n"
     "\n"
@@ -14,7 +25,12 @@ const char help_put[] =
     "      --ttl TIME             when so much time has passed, the object is gone: 500ms, 30s,\n"
     "                             5m, 2h, 1d, or 'never'; a plain number is seconds (default:\n"
     "                             the bucket's lifetime)\n"
-    "\n"
+    "      --if-absent            only if there is no such object\n" CONDITIONS
+    "      --ephemeral            run COMMAND, with the object there for as long as it runs; it "
+    "is\n"
+    "                             gone when COMMAND ends, or memstore, however that ends. Without\n"
+    "                             FILE the value is empty: standard input is for COMMAND\n"
+    "\n" UNMET "\n"
     "With --recursive, all files in the folder DIR and below, each by itself. The key of each\n"
     "is PREFIX, as it is, and the path below DIR. Links, pipes, sockets and devices are passed\n"
     "over, and empty folders leave no trace. A file that cannot be read keeps no other from being\n"
@@ -29,10 +45,13 @@ const char help_put[] =
     "  memstore put -t text/html -m author=ann -m lang=en pages/1 index.html\n"
     "  tar cz src | memstore put backup/src.tar.gz\n"
     "  memstore put --ttl 30m session/17 session.json\n"
+    "  memstore put --if-absent leader/id /etc/hostname || echo another leads\n"
+    "  memstore put --if-version 17 config config.new\n"
+    "  memstore put --ephemeral workers/$$ -- run-the-worker\n"
     "  memstore put -- -odd-key- file\n";
 
 const char help_get[] =
-    "Usage: memstore get [--range OFFSET:LENGTH] KEY [FILE]\n"
+    "Usage: memstore get [--range OFFSET:LENGTH | --if-not-version VERSION] KEY [FILE]\n"
     "       memstore get --recursive [--json] PREFIX DIR\n"
     "\n"
     "Writes the value of KEY to FILE (none or -: standard output). It is one whole value of one\n"
@@ -40,6 +59,8 @@ const char help_get[] =
     "\n"
     "      --range OFFSET:LENGTH  only these bytes; K, M and G count in 1024s; no LENGTH means\n"
     "                             to the end\n"
+    "      --if-not-version VERSION  only if the object has another version than this, which you\n"
+    "                             have already; otherwise exit with 6, and write nothing\n"
     "\n"
     "With --recursive, all objects whose keys start with PREFIX, into the folder DIR, which is\n"
     "made if need be: what is behind PREFIX is the path of the file, and its folders are made.\n"
@@ -67,6 +88,7 @@ const char help_exists[] =
 
 const char help_rm[] =
     "Usage: memstore rm KEY…\n"
+    "       memstore rm [CONDITION]… KEY\n"
     "       memstore rm --recursive [--json] PREFIX\n"
     "       memstore rm --recursive [--json] --all\n"
     "\n"
@@ -74,11 +96,10 @@ const char help_rm[] =
     "others from being removed; the exit status is then 1.\n"
     "\n"
     "With --recursive, all objects whose keys start with PREFIX.\n"
-    "\n"
-    "  -r, --recursive  remove by prefix\n"
-    "      --all        every object there is, in place of a prefix\n"
-    "      --json       say in the end what was done\n"
-    "\n"
+    "\n" CONDITIONS "  -r, --recursive            remove by prefix\n"
+    "      --all                  every object there is, in place of a prefix\n"
+    "      --json                 say in the end what was done\n"
+    "\n" UNMET "\n"
     "Examples:\n"
     "  memstore rm greeting report.pdf\n"
     "  memstore rm --recursive tmp/\n";
@@ -114,34 +135,54 @@ const char help_info[] =
     "  memstore info --json report.pdf | jq -r .etag\n";
 
 const char help_cp[] =
-    "Usage: memstore cp SOURCE TARGET\n"
+    "Usage: memstore cp [CONDITION]… SOURCE TARGET\n"
     "\n"
     "Stores the object SOURCE under TARGET as well and replaces what was there. No bytes are\n"
     "copied, but they count again towards the max size.\n"
     "\n"
+    "      --if-absent            only if there is no object TARGET\n" CONDITIONS "\n"
+    "These are about TARGET.\n" UNMET "\n"
     "Examples:\n"
-    "  memstore cp config config.bak\n";
+    "  memstore cp config config.bak\n"
+    "  memstore cp --if-absent template new\n";
 
 const char help_mv[] =
-    "Usage: memstore mv SOURCE TARGET\n"
+    "Usage: memstore mv [CONDITION]… SOURCE TARGET\n"
     "\n"
     "Renames the object SOURCE to TARGET and replaces what was there, in one step: nobody sees\n"
     "both or neither.\n"
     "\n"
+    "      --if-absent            only if there is no object TARGET\n" CONDITIONS "\n"
+    "These are about TARGET.\n" UNMET "\n"
     "Examples:\n"
     "  memstore put upload.tmp big.bin && memstore mv upload.tmp upload\n";
 
 const char help_touch[] =
-    "Usage: memstore touch [--ttl TIME] KEY\n"
+    "Usage: memstore touch [--ttl TIME] [CONDITION]… KEY\n"
     "\n"
     "Gives an object a lifetime that starts now; value, version and last change stay.\n"
     "\n"
-    "      --ttl TIME  so long: 500ms, 30s, 5m, 2h, 1d, or 'never'; a plain number is seconds\n"
-    "                  (default: the bucket's lifetime)\n"
+    "      --ttl TIME             so long: 500ms, 30s, 5m, 2h, 1d, or 'never'; a plain number is\n"
+    "                             seconds (default: the bucket's lifetime)\n" CONDITIONS "\n" UNMET
     "\n"
     "Examples:\n"
     "  memstore touch --ttl 30m session/17      it is in use: half an hour more\n"
     "  memstore touch --ttl never result        keep it\n";
+
+const char help_add[] =
+    "Usage: memstore add [CONDITION]… KEY [NUMBER]\n"
+    "\n"
+    "Adds NUMBER, or 1, to the number that the value of KEY is, in one step, and prints the sum. "
+    "The\n"
+    "value is decimal text, such as 0 or -12, of 64 bits. If there is no such key, it counts as "
+    "0.\n"
+    "What is not a number, or would go beyond 64 bits, is refused, and nothing is changed.\n"
+    "\n"
+    "      --if-absent            only if there is no such object\n" CONDITIONS "\n" UNMET "\n"
+    "Examples:\n"
+    "  memstore add visits\n"
+    "  memstore add stock/screws -12\n"
+    "  id=$(memstore add ids)\n";
 
 const char help_url[] =
     "Usage: memstore url KEY\n"

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -62,5 +63,34 @@ int input_read(struct input *input, void *buffer, size_t size, size_t *ret_size)
             return -errno;
     }
     *ret_size = filled;
+    return 0;
+}
+
+int input_read_all(struct input *input, uint64_t most, char **ret_bytes, size_t *ret_size)
+{
+    size_t room = 0, used = 0, got = 0;
+    char *bytes = NULL;
+    char *larger;
+    int error;
+
+    do {
+        room = room ? 2 * room : (size_t)64 * 1024;
+        larger = realloc(bytes, room);
+        error = larger ? 0 : -ENOMEM;
+        if (larger)
+            bytes = larger;
+        if (!error)
+            error = input_read(input, bytes + used, room - used, &got);
+        if (!error)
+            used += got;
+        if (!error && used > most)
+            error = -EFBIG;
+    } while (!error && used == room);
+    if (error) {
+        free(bytes);
+        return error;
+    }
+    *ret_bytes = bytes;
+    *ret_size = used;
     return 0;
 }

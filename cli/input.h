@@ -18,6 +18,10 @@ struct input {
 int input_init(struct input *input, const char *path);
 void input_finish(struct input *input);
 
+/* Reads all of it, at most `most` bytes, into memory of its own, for free(). 0 or a negative errno:
+ * -EFBIG, -ENOMEM. */
+int input_read_all(struct input *input, uint64_t most, char **ret_bytes, size_t *ret_size);
+
 /* Reads until the buffer is full or the input ends. 0 or a negative errno. */
 int input_read(struct input *input, void *buffer, size_t size, size_t *ret_size);
 

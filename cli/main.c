@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,20 +36,30 @@ static enum status streams_close(enum status status)
     return status == STATUS_DONE ? STATUS_FAILED : status;
 }
 
+/* A bucket that is missing, or no store at all? */
+static enum status complain_open(const struct memstore_options *options, int error)
+{
+    struct memstore_options elsewhere = *options;
+    const char *bucket = options->bucket ? options->bucket : getenv("MEMSTORE_BUCKET");
+    struct memstore *store;
+
+    elsewhere.bucket = "default";
+    if (error != -ENOENT || !bucket || memstore_open(&elsewhere, &store) < 0)
+        return complain_store(error);
+    memstore_close(store);
+    complain("there is no bucket '%s': make it with 'memstore bucket create %s'", bucket, bucket);
+    return STATUS_MISSING;
+}
+
 static enum status run_online(const struct arguments *arguments)
 {
-    struct memstore_options options = {
-        .size = sizeof(options),
-        .socket = arguments->socket,
-        .bucket = arguments->command->is_global ? "default" : arguments->bucket,
-        .timeout_ms = arguments->command->waits ? 0 : arguments->timeout_ms,
-    };
+    const struct memstore_options options = arguments_store(arguments);
     struct memstore *store;
     enum status status;
     int error = memstore_open(&options, &store);
 
     if (error)
-        return complain_store(error);
+        return complain_open(&options, error);
     status = arguments->command->run(store, arguments);
     memstore_close(store);
     return status;

@@ -2,10 +2,13 @@
 
 #include "arguments.h"
 #include "client/memstore.h"
+#include "condition.h"
 #include "json.h"
 #include "key.h"
 #include "print.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct key key_operand(const struct arguments *arguments, int index)
@@ -23,11 +26,21 @@ enum status objects_exists(struct memstore *store, const struct arguments *argum
     return complain_store(answer);
 }
 
-static enum status remove_one(struct memstore *store, struct key key)
+/* Complains of a change that failed. */
+static enum status complain_change(struct memstore *store, const struct arguments *arguments,
+                                   const struct key *source, int error)
 {
-    int error = memstore_delete(store, key.bytes, key.length);
+    enum status status = complain_key(error);
 
-    return error ? complain_key(error) : STATUS_DONE;
+    return condition_status(store, arguments_condition(arguments), source, error, status);
+}
+
+static enum status remove_one(struct memstore *store, const struct arguments *arguments, int index)
+{
+    struct key key = key_operand(arguments, index);
+    int error = memstore_delete_if(store, key.bytes, key.length, arguments_condition(arguments));
+
+    return error ? complain_change(store, arguments, NULL, error) : STATUS_DONE;
 }
 
 enum status objects_rm(struct memstore *store, const struct arguments *arguments)
@@ -35,7 +48,7 @@ enum status objects_rm(struct memstore *store, const struct arguments *arguments
     enum status worst = STATUS_DONE;
 
     for (int i = 0; i < arguments->operand_count; i++) {
-        enum status status = remove_one(store, key_operand(arguments, i));
+        enum status status = remove_one(store, arguments, i);
 
         if (status > worst)
             worst = status;
@@ -83,24 +96,34 @@ enum status objects_info(struct memstore *store, const struct arguments *argumen
     return status;
 }
 
-enum status objects_cp(struct memstore *store, const struct arguments *arguments)
+typedef int pair_call(struct memstore *store, const void *source, size_t source_length,
+                      const void *target, size_t target_length,
+                      const struct memstore_pair_options *options,
+                      struct memstore_object **ret_object);
+
+static enum status run_pair(struct memstore *store, const struct arguments *arguments,
+                            pair_call *call)
 {
     struct key source = key_operand(arguments, 0);
     struct key target = key_operand(arguments, 1);
+    const struct memstore_pair_options options = {
+        .size = sizeof(options),
+        .condition = arguments_condition(arguments),
+    };
     int error =
-        memstore_copy(store, source.bytes, source.length, target.bytes, target.length, NULL);
+        call(store, source.bytes, source.length, target.bytes, target.length, &options, NULL);
 
-    return error ? complain_key(error) : STATUS_DONE;
+    return error ? complain_change(store, arguments, &source, error) : STATUS_DONE;
+}
+
+enum status objects_cp(struct memstore *store, const struct arguments *arguments)
+{
+    return run_pair(store, arguments, memstore_copy_to);
 }
 
 enum status objects_mv(struct memstore *store, const struct arguments *arguments)
 {
-    struct key source = key_operand(arguments, 0);
-    struct key target = key_operand(arguments, 1);
-    int error =
-        memstore_move(store, source.bytes, source.length, target.bytes, target.length, NULL);
-
-    return error ? complain_key(error) : STATUS_DONE;
+    return run_pair(store, arguments, memstore_move_to);
 }
 
 enum status objects_url(struct memstore *store, const struct arguments *arguments)
@@ -122,7 +145,21 @@ enum status objects_url(struct memstore *store, const struct arguments *argument
 enum status objects_touch(struct memstore *store, const struct arguments *arguments)
 {
     struct key key = key_operand(arguments, 0);
-    int error = memstore_touch(store, key.bytes, key.length, arguments->ttl_ms, NULL, NULL);
+    int error = memstore_touch(store, key.bytes, key.length, arguments->ttl_ms,
+                               arguments_condition(arguments), NULL);
 
-    return error ? complain_key(error) : STATUS_DONE;
+    return error ? complain_change(store, arguments, NULL, error) : STATUS_DONE;
+}
+
+enum status objects_add(struct memstore *store, const struct arguments *arguments)
+{
+    struct key key = key_operand(arguments, 0);
+    int64_t sum;
+    int error = memstore_add_if(store, key.bytes, key.length, arguments->delta,
+                                arguments_condition(arguments), &sum, NULL);
+
+    if (error)
+        return complain_change(store, arguments, NULL, error);
+    printf("%" PRId64 "\n", sum);
+    return STATUS_DONE;
 }

@@ -1,4 +1,4 @@
-/* Objects by their keys: the commands exists, rm, ls, info, cp, mv, touch and url. */
+/* Objects by their keys: the commands exists, rm, ls, info, cp, mv, touch, add and url. */
 #ifndef MEMSTORE_CLI_OBJECTS_H
 #define MEMSTORE_CLI_OBJECTS_H
 
@@ -14,6 +14,7 @@ enum status objects_info(struct memstore *store, const struct arguments *argumen
 enum status objects_cp(struct memstore *store, const struct arguments *arguments);
 enum status objects_mv(struct memstore *store, const struct arguments *arguments);
 enum status objects_touch(struct memstore *store, const struct arguments *arguments);
+enum status objects_add(struct memstore *store, const struct arguments *arguments);
 enum status objects_url(struct memstore *store, const struct arguments *arguments);
 
 #endif

@@ -1,14 +1,9 @@
 #include "options.h"
 
 #include "arguments.h"
-#include "commands.h"
-#include "common/size.h"
-#include "duration.h"
+#include "option_values.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stddef.h>
 
 /* Those without a short form have a letter that the short forms do not list. */
 const struct option options_long[] = {
@@ -32,6 +27,16 @@ const struct option options_long[] = {
     {"changed", no_argument, NULL, 'c'},
     {"after", required_argument, NULL, 'a'},
     {"from", required_argument, NULL, 'F'},
+    {"if-absent", no_argument, NULL, 'N'},
+    {"if-present", no_argument, NULL, 'P'},
+    {"if-version", required_argument, NULL, 'I'},
+    {"if-etag", required_argument, NULL, 'E'},
+    {"if-not-version", required_argument, NULL, 'X'},
+    {"ephemeral", no_argument, NULL, 'e'},
+    {"max-size", required_argument, NULL, 'M'},
+    {"max-objects", required_argument, NULL, 'O'},
+    {"policy", required_argument, NULL, 'p'},
+    {"exist-ok", no_argument, NULL, 'k'},
     {NULL, 0, NULL, 0},
 };
 
@@ -42,116 +47,6 @@ const struct option *option_find(int letter)
     while (option->name && option->val != letter)
         option++;
     return option;
-}
-
-static const char *command_name(const struct arguments *arguments)
-{
-    return arguments->command ? arguments->command->name : "";
-}
-
-static enum status take_timeout(struct arguments *arguments, const char *text)
-{
-    int64_t milliseconds;
-
-    if (duration_parse(text, &milliseconds) < 0 || milliseconds == 0 || milliseconds > INT_MAX)
-        return complain_usage(command_name(arguments),
-                              "timeout '%s' is not a time above 0, such as 10, 500ms or 2m", text);
-    arguments->timeout_ms = (int)milliseconds;
-    return STATUS_DONE;
-}
-
-static enum status take_metadata(struct arguments *arguments, char *text)
-{
-    char *equals = strchr(text, '=');
-
-    if (!equals)
-        return complain_usage(command_name(arguments),
-                              "metadata '%s' is not of the form NAME=VALUE", text);
-    *equals = '\0';
-    for (const struct memstore_metadata *pair = arguments->metadata; pair->name; pair++) {
-        if (strcmp(pair->name, text) == 0)
-            return complain_usage(command_name(arguments), "metadata '%s' is given twice", text);
-    }
-    arguments->metadata[arguments->metadata_count++] =
-        (struct memstore_metadata){.name = text, .value = equals + 1};
-    return STATUS_DONE;
-}
-
-static enum status take_ttl(struct arguments *arguments, const char *text)
-{
-    int error = 0;
-
-    if (strcmp(text, "never") == 0)
-        arguments->ttl_ms = -1;
-    else
-        error = duration_parse(text, &arguments->ttl_ms);
-    if (error == -ERANGE)
-        return complain_usage(command_name(arguments), "'%s' is too long: say 'never'", text);
-    if (error || arguments->ttl_ms == 0)
-        return complain_usage(
-            command_name(arguments),
-            "'%s' is no lifetime: give a time above 0, such as 500ms, 30s, 5m, 2h "
-            "or 1d, or 'never'",
-            text);
-    return STATUS_DONE;
-}
-
-static enum status take_range(struct arguments *arguments, char *text)
-{
-    char *colon = strchr(text, ':');
-    int error = !colon;
-
-    if (!error) {
-        *colon = '\0';
-        error = size_parse(text, &arguments->offset);
-        *colon = ':';
-    }
-    if (!error && colon[1])
-        error = size_parse(colon + 1, &arguments->length);
-    if (error)
-        return complain_usage("get", "range '%s' is not of the form OFFSET:LENGTH", text);
-    return STATUS_DONE;
-}
-
-static bool number_parse(const char *text, uint64_t *ret_number)
-{
-    errno = 0;
-    *ret_number = strtoull(text, NULL, 10);
-    return *text && !text[strspn(text, "0123456789")] && !errno;
-}
-
-static enum status take_limit(struct arguments *arguments, const char *text)
-{
-    if (!number_parse(text, &arguments->limit))
-        return complain_usage(command_name(arguments), "limit '%s' is not a number", text);
-    arguments->has_limit = true;
-    return STATUS_DONE;
-}
-
-static enum status take_version(struct arguments *arguments, const char *text,
-                                uint64_t *ret_version)
-{
-    if (!number_parse(text, ret_version))
-        return complain_usage(command_name(arguments), "version '%s' is not a number", text);
-    return STATUS_DONE;
-}
-
-static enum status take_until(struct arguments *arguments, enum memstore_until until)
-{
-    if (arguments->until && arguments->until != until)
-        return complain_usage("wait",
-                              "--exists, --gone and --changed or --after exclude each other");
-    arguments->until = until;
-    return STATUS_DONE;
-}
-
-/* Waiting for another version than one that is known is waiting for a change. */
-static enum status take_after(struct arguments *arguments, const char *text)
-{
-    arguments->has_after = true;
-    if (take_until(arguments, MEMSTORE_UNTIL_CHANGED) != STATUS_DONE)
-        return STATUS_USAGE;
-    return take_version(arguments, text, &arguments->after);
 }
 
 /* What needs no look at its argument. */
@@ -188,6 +83,18 @@ static void take_plain(struct arguments *arguments, int letter, const char *text
     case 'A':
         arguments->is_all = true;
         break;
+    case 'e':
+        arguments->is_ephemeral = true;
+        break;
+    case 'N':
+        arguments->condition.if_absent = 1;
+        break;
+    case 'P':
+        arguments->condition.if_present = 1;
+        break;
+    case 'k':
+        arguments->settings.exist_ok = 1;
+        break;
     }
 }
 
@@ -195,25 +102,37 @@ enum status option_take(struct arguments *arguments, int letter, char *text)
 {
     switch (letter) {
     case 'T':
-        return take_timeout(arguments, text);
+        return value_timeout(arguments, text);
     case 'm':
-        return take_metadata(arguments, text);
+        return value_metadata(arguments, text);
     case 'L':
-        return take_ttl(arguments, text);
+        return value_ttl(arguments, text);
     case 'R':
-        return take_range(arguments, text);
+        return value_range(arguments, text);
     case 'n':
-        return take_limit(arguments, text);
+        return value_limit(arguments, text);
     case 'F':
-        return take_version(arguments, text, &arguments->from);
+        return value_version(arguments, text, &arguments->from);
     case 'a':
-        return take_after(arguments, text);
+        return value_after(arguments, text);
+    case 'X':
+        return value_version(arguments, text, &arguments->known_version);
+    case 'I':
+        return value_if_version(arguments, text);
+    case 'E':
+        return value_if_etag(arguments, text);
+    case 'M':
+        return value_max_size(arguments, text);
+    case 'O':
+        return value_max_objects(arguments, text);
+    case 'p':
+        return value_policy(arguments, text);
     case 'x':
-        return take_until(arguments, MEMSTORE_UNTIL_EXISTS);
+        return value_until(arguments, MEMSTORE_UNTIL_EXISTS);
     case 'g':
-        return take_until(arguments, MEMSTORE_UNTIL_GONE);
+        return value_until(arguments, MEMSTORE_UNTIL_GONE);
     case 'c':
-        return take_until(arguments, MEMSTORE_UNTIL_CHANGED);
+        return value_until(arguments, MEMSTORE_UNTIL_CHANGED);
     }
     take_plain(arguments, letter, text);
     return STATUS_DONE;

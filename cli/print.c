@@ -4,13 +4,12 @@
 #include "text.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool print_for_people(void)
+bool print_is_for_people(void)
 {
     return isatty(STDOUT_FILENO);
 }
@@ -25,7 +24,7 @@ enum status print_bytes(const void *bytes, size_t length, char end)
 {
     char *shown;
 
-    if (end == '\0' || !print_for_people()) {
+    if (end == '\0' || !print_is_for_people()) {
         fwrite(bytes, 1, length, stdout);
     } else {
         shown = text_escape(bytes, length, TEXT_EXACT);
@@ -93,7 +92,7 @@ static void print_columns(const struct memstore_object *object, const char *type
     char size[SIZE_TEXT_MAX];
     int64_t modified = memstore_object_modified(object);
 
-    if (print_for_people())
+    if (print_is_for_people())
         printf("%9s  %s  %*" PRIu64 "  %-*s  ", size_format(size, memstore_object_size(object)),
                text_local_moment(moment, modified), widths->version,
                memstore_object_version(object), widths->type, type);
@@ -170,60 +169,6 @@ enum status print_object(const struct memstore_object *object)
     return print_words(object);
 }
 
-static void print_size(const char *name, uint64_t size)
-{
-    char text[SIZE_TEXT_MAX];
-
-    if (size < 1024)
-        printf("%-12s%" PRIu64 " B\n", name, size);
-    else
-        printf("%-12s%s (%" PRIu64 " bytes)\n", name, size_format(text, size), size);
-}
-
-static void print_count(const char *name, uint64_t count)
-{
-    printf("%-12s%" PRIu64 "\n", name, count);
-}
-
-static void print_uptime(uint64_t microseconds)
-{
-    uint64_t seconds = microseconds / 1000000;
-
-    printf("%-12s", "uptime:");
-    if (seconds >= 86400)
-        printf("%" PRIu64 "d ", seconds / 86400);
-    printf("%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 "\n", seconds / 3600 % 24, seconds / 60 % 60,
-           seconds % 60);
-}
-
-enum status print_stats(const struct memstore_stats *stats)
-{
-    if (stats->max_size == UINT64_MAX)
-        printf("%-12s%s\n", "max size:", "no limit");
-    else
-        print_size("max size:", stats->max_size);
-    print_size("used:", stats->used);
-    print_count("objects:", stats->objects);
-    print_size("max memory:", stats->max_memory);
-    print_size("memory:", stats->memory);
-    print_count("version:", stats->version);
-    print_count("buckets:", stats->buckets);
-    print_count("clients:", stats->clients);
-    print_count("requests:", stats->requests);
-    print_count("commits:", stats->commits);
-    print_count("refused:", stats->refused);
-    print_uptime(stats->uptime);
-    print_count("pid:", stats->pid);
-    print_count("readers:", stats->readers);
-    print_count("views:", stats->views);
-    print_size("pinned:", stats->pinned);
-    print_size("garbage:", stats->garbage);
-    print_count("waiting:", stats->waiting);
-    print_count("watching:", stats->watching);
-    print_count("locks:", stats->locks);
-    return STATUS_DONE;
-}
-
 const char *print_event_kind(const struct memstore_event *event)
 {
     switch (event->kind) {
@@ -244,35 +189,4 @@ enum status print_event(const struct memstore_event *event)
 {
     printf("%" PRIu64 "\t%s\t", event->version, print_event_kind(event));
     return print_bytes(event->key, event->key_length, '\n');
-}
-
-static void print_holder_for_people(const struct memstore_holder *holder)
-{
-    const struct passwd *user = getpwuid(holder->uid);
-    char name[32], pinned[SIZE_TEXT_MAX];
-
-    snprintf(name, sizeof(name), "%u", holder->uid);
-    printf("%8u  %-15s  %-12s  %6" PRIu64 "  %10s  %7" PRIu64 "  %9.3f s\n", holder->pid,
-           holder->name, user ? user->pw_name : name, holder->views,
-           size_format(pinned, holder->pinned), holder->readers, (double)holder->oldest / 1e6);
-}
-
-enum status print_holders(const struct memstore_holder *holders, size_t count)
-{
-    bool for_people = print_for_people();
-
-    if (for_people)
-        printf("%8s  %-15s  %-12s  %6s  %10s  %7s  %11s\n", "PID", "PROGRAM", "USER", "VIEWS",
-               "PINNED", "READERS", "OLDEST READ");
-    for (size_t i = 0; i < count; i++) {
-        const struct memstore_holder *holder = &holders[i];
-
-        if (for_people)
-            print_holder_for_people(holder);
-        else
-            printf("%u\t%s\t%u\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\n", holder->pid,
-                   holder->name, holder->uid, holder->views, holder->pinned, holder->readers,
-                   holder->oldest);
-    }
-    return STATUS_DONE;
 }

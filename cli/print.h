@@ -7,6 +7,14 @@
 
 #include <stdbool.h>
 
+/* Whether stdout is a terminal: then numbers are rounded, columns aligned, and keys escaped. */
+bool print_is_for_people(void);
+
+/* A line of a report: a size as people read it and the exact bytes; a number. UINT64_MAX is no
+ * limit. */
+void print_size_line(const char *name, uint64_t size);
+void print_count_line(const char *name, uint64_t count);
+
 /* The bytes and an end; escaped when stdout is a terminal and the end is not NUL. */
 enum status print_bytes(const void *bytes, size_t length, char end);
 

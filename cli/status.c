@@ -14,6 +14,8 @@ enum status status_of_store(int error)
     switch (-error) {
     case 0:
         return STATUS_DONE;
+    case ENXIO: /* the bucket was dropped */
+        return STATUS_MISSING;
     case EDQUOT:
     case ENOSPC:
     case ENOMEM:

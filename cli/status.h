@@ -6,12 +6,12 @@
 
 enum status {
     STATUS_DONE = 0,
-    STATUS_MISSING = 1,     /* no such key */
+    STATUS_MISSING = 1,     /* no such key or bucket */
     STATUS_USAGE = 2,       /* the command line makes no sense */
     STATUS_FULL = 3,        /* over quota or out of memory */
     STATUS_UNREACHABLE = 4, /* no daemon, or none that answers in time */
     STATUS_FAILED = 5,      /* anything else */
-    STATUS_CONFLICT = 6,    /* the store is not as it was to be: another has the lock */
+    STATUS_CONFLICT = 6,    /* a condition failed, a bucket is there, others have the lock */
 };
 
 /* The status for an error of the library in which -ENOENT speaks of the socket. */

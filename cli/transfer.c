@@ -1,8 +1,11 @@
 #include "transfer.h"
 
 #include "arguments.h"
+#include "condition.h"
+#include "ephemeral.h"
 #include "output.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +20,11 @@ static enum status file_failed(const char *file, int error)
 static enum status put_failed(const struct upload *upload, int error)
 {
     if (upload->input.fd == STDIN_FILENO)
-        return complain_store(error);
-    complain("%s: %s", upload->input.name, status_message(error));
-    return status_of_store(error);
+        complain("%s", status_message(error));
+    else
+        complain("%s: %s", upload->input.name, status_message(error));
+    return condition_status(upload->store, upload->options.condition, NULL, error,
+                            status_of_store(error));
 }
 
 static enum status put_at_once(const struct upload *upload)
@@ -113,10 +118,11 @@ struct memstore_put_options transfer_put_options(const struct arguments *argumen
         .metadata = arguments->metadata,
         .metadata_count = arguments->metadata_count,
         .ttl_ms = arguments->ttl_ms,
+        .condition = arguments_condition(arguments),
     };
 }
 
-enum status transfer_put(struct memstore *store, const struct arguments *arguments)
+static enum status put_plain(struct memstore *store, const struct arguments *arguments)
 {
     struct upload upload = {
         .store = store,
@@ -136,6 +142,11 @@ enum status transfer_put(struct memstore *store, const struct arguments *argumen
     input_finish(&upload.input);
     free(upload.piece);
     return status;
+}
+
+enum status transfer_put(struct memstore *store, const struct arguments *arguments)
+{
+    return arguments->is_ephemeral ? ephemeral_put(store, arguments) : put_plain(store, arguments);
 }
 
 static int write_value(struct output *output, const struct memstore_object *object, const char *key)
@@ -180,9 +191,15 @@ enum status transfer_get(struct memstore *store, const struct arguments *argumen
     struct key key = key_of_argument(arguments->operands[0]);
     struct memstore_object *object;
     enum status status;
-    int error =
-        memstore_get(store, key.bytes, key.length, arguments->offset, arguments->length, &object);
+    int error;
 
+    if (arguments->given['X'])
+        error = memstore_get_newer(store, key.bytes, key.length, arguments->known_version, &object);
+    else
+        error = memstore_get(store, key.bytes, key.length, arguments->offset, arguments->length,
+                             &object);
+    if (error == -EALREADY)
+        return STATUS_CONFLICT;
     if (error)
         return complain_key(error);
     status = transfer_write(object, key.bytes, arguments_operand(arguments, 1));

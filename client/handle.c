@@ -83,9 +83,13 @@ static int socket_choose(const char *wanted, char **ret_socket)
 
 static int bucket_choose(const char *wanted, struct identity *identity)
 {
-    const char *name = wanted ? wanted : "default";
-    int r = bucket_check(name);
+    const char *variable = getenv("MEMSTORE_BUCKET");
+    const char *name = variable && *variable ? variable : "default";
+    int r;
 
+    if (wanted)
+        name = wanted;
+    r = bucket_check(name);
     if (r == 0)
         identity_init(identity, name);
     return r;

@@ -96,7 +96,7 @@ struct memstore_options {
     size_t size;
     const char *socket; /* path of the daemon's socket. NULL: $MEMSTORE_SOCKET, else for root
                            /run/memstore/socket, else $XDG_RUNTIME_DIR/memstore/socket */
-    const char *bucket; /* its name; NULL: "default" */
+    const char *bucket; /* its name. NULL: $MEMSTORE_BUCKET, else "default" */
     int timeout_ms;     /* deadline of each call. 0: 5000; negative: -EINVAL */
     enum memstore_reads reads;
     enum memstore_calls calls;

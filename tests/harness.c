@@ -140,7 +140,7 @@ static void clear_environment(void)
         "MEMSTORE_SOCKET",      "MEMSTORE_DATA", "MEMSTORE_MAX_SIZE",   "MEMSTORE_MAX_MEMORY",
         "MEMSTORE_SOCKET_MODE", "MEMSTORE_KEEP", "MEMSTORE_ALLOW_DISK", "MEMSTORE_CLIENT_TIMEOUT",
         "MEMSTORE_DIRECT",      "NOTIFY_SOCKET", "WATCHDOG_USEC",       "WATCHDOG_PID",
-        "LISTEN_FDS",           "LISTEN_PID",    "LISTEN_FDNAMES"};
+        "LISTEN_FDS",           "LISTEN_PID",    "LISTEN_FDNAMES",      "MEMSTORE_BUCKET"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unsetenv(names[i]);

@@ -125,6 +125,33 @@ START_TEST(a_bucket_has_keys_of_its_own)
 }
 END_TEST
 
+START_TEST(the_environment_may_choose)
+{
+    struct memstore_options chosen = {.size = sizeof(chosen), .bucket = "default"};
+    struct memstore *other;
+
+    create("b");
+    setenv("MEMSTORE_BUCKET", "b", 1);
+    other = harness_open(server);
+    harness_put(other, "key", "b's");
+    memstore_close(other);
+    chosen.socket = server->socket;
+    ck_assert_int_eq(memstore_open(&chosen, &other), 0);
+    ck_assert_int_eq(memstore_exists(other, "key", 3), 0);
+    memstore_close(other);
+    expect_counters("b", 3, 1);
+    chosen.bucket = NULL;
+    setenv("MEMSTORE_BUCKET", "a b", 1);
+    ck_assert_int_eq(memstore_open(&chosen, &other), -EINVAL);
+    setenv("MEMSTORE_BUCKET", "none", 1);
+    ck_assert_int_eq(memstore_open(&chosen, &other), -ENOENT);
+    setenv("MEMSTORE_BUCKET", "", 1);
+    ck_assert_int_eq(memstore_open(&chosen, &other), 0);
+    ck_assert_int_eq(memstore_exists(other, "key", 3), 0);
+    memstore_close(other);
+}
+END_TEST
+
 START_TEST(names_that_are_not_allowed)
 {
     static const char *const wrong[] = {"", "a b", "a/b", "\xc3\xa9", "a\n", "a*", "'", ":", "a%"};
@@ -812,6 +839,7 @@ static Suite *suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, a_bucket_has_keys_of_its_own);
+    tcase_add_test(tcase, the_environment_may_choose);
     tcase_add_test(tcase, names_that_are_not_allowed);
     tcase_add_test(tcase, missing_ones_and_those_that_are_there);
     tcase_add_test(tcase, listed_by_name);

@@ -385,9 +385,10 @@ END_TEST
 START_TEST(stats_are_for_people)
 {
     expect(0, "", "head -c 2048 /dev/zero | memstore put k");
-    expect(0,
-           "max size:   64 MiB (67108864 bytes)\nused:       2 KiB (2048 bytes)\nobjects:    1\n",
-           "memstore stats | head -n 3");
+    expect(
+        0,
+        "max size:    64 MiB (67108864 bytes)\nused:        2 KiB (2048 bytes)\nobjects:     1\n",
+        "memstore stats | head -n 3");
     expect(0, "20\n", "memstore stats | grep -c '^[a-z ]*:  *[0-9]'");
 }
 END_TEST
@@ -617,9 +618,9 @@ END_TEST
 
 START_TEST(help_teaches)
 {
-    static const char *const commands[] = {"put",   "get",  "exists", "rm",     "ls",    "info",
-                                           "cp",    "mv",   "url",    "stats",  "touch", "wait",
-                                           "watch", "lock", "once",   "holders"};
+    static const char *const commands[] = {"put",   "get",  "exists", "rm",      "ls",    "info",
+                                           "cp",    "mv",   "url",    "stats",   "touch", "wait",
+                                           "watch", "lock", "once",   "holders", "add"};
     char *output = output_of(0, "memstore --help");
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -638,10 +639,12 @@ START_TEST(help_teaches)
     ck_assert_ptr_eq(strstr(output, "memstore "), output);
     ck_assert_ptr_eq(strstr(output + 9, memstore_version()), output + 9);
     free(output);
-    expect(0, "0\n",
-           "{ memstore --help; for c in put get exists rm ls info cp mv touch url wait watch lock "
-           "once stats holders; do "
-           "memstore $c -h; done; } | grep -c '.\\{101\\}' || true");
+    expect(
+        0, "0\n",
+        "{ memstore --help; for c in put get exists rm ls info cp mv touch add url wait watch lock "
+        "once stats holders bucket 'bucket create' 'bucket drop' 'bucket ls' 'bucket info' 'bucket "
+        "set'; do "
+        "memstore $c -h; done; } | grep -c '.\\{101\\}' || true");
 }
 END_TEST
 
