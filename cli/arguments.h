@@ -15,6 +15,7 @@ struct arguments {
     const struct command *command; /* NULL: none was named, which only --help may do */
     const char *socket;            /* NULL: the library's default */
     const char *bucket;            /* NULL: the library's default */
+    const char *to_bucket;         /* of the target; NULL: the same */
     int timeout_ms;                /* 0: none was given */
     bool help;
     bool version;

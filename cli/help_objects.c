@@ -135,23 +135,26 @@ const char help_info[] =
     "  memstore info --json report.pdf | jq -r .etag\n";
 
 const char help_cp[] =
-    "Usage: memstore cp [CONDITION]… SOURCE TARGET\n"
+    "Usage: memstore cp [--to-bucket BUCKET] [CONDITION]… SOURCE TARGET\n"
     "\n"
     "Stores the object SOURCE under TARGET as well and replaces what was there. No bytes are\n"
     "copied, but they count again towards the max size.\n"
     "\n"
+    "      --to-bucket BUCKET     TARGET is in this bucket; otherwise it is in the same one\n"
     "      --if-absent            only if there is no object TARGET\n" CONDITIONS "\n"
     "These are about TARGET.\n" UNMET "\n"
     "Examples:\n"
     "  memstore cp config config.bak\n"
-    "  memstore cp --if-absent template new\n";
+    "  memstore cp --if-absent template new\n"
+    "  memstore cp -b test-17 --to-bucket results report run-17/report\n";
 
 const char help_mv[] =
-    "Usage: memstore mv [CONDITION]… SOURCE TARGET\n"
+    "Usage: memstore mv [--to-bucket BUCKET] [CONDITION]… SOURCE TARGET\n"
     "\n"
     "Renames the object SOURCE to TARGET and replaces what was there, in one step: nobody sees\n"
     "both or neither.\n"
     "\n"
+    "      --to-bucket BUCKET     TARGET is in this bucket; otherwise it is in the same one\n"
     "      --if-absent            only if there is no object TARGET\n" CONDITIONS "\n"
     "These are about TARGET.\n" UNMET "\n"
     "Examples:\n"

@@ -108,6 +108,7 @@ static enum status run_pair(struct memstore *store, const struct arguments *argu
     struct key target = key_operand(arguments, 1);
     const struct memstore_pair_options options = {
         .size = sizeof(options),
+        .bucket = arguments->to_bucket,
         .condition = arguments_condition(arguments),
     };
     int error =

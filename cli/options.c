@@ -32,6 +32,7 @@ const struct option options_long[] = {
     {"if-version", required_argument, NULL, 'I'},
     {"if-etag", required_argument, NULL, 'E'},
     {"if-not-version", required_argument, NULL, 'X'},
+    {"to-bucket", required_argument, NULL, 'B'},
     {"ephemeral", no_argument, NULL, 'e'},
     {"max-size", required_argument, NULL, 'M'},
     {"max-objects", required_argument, NULL, 'O'},
@@ -58,6 +59,9 @@ static void take_plain(struct arguments *arguments, int letter, const char *text
         break;
     case 'b':
         arguments->bucket = text;
+        break;
+    case 'B':
+        arguments->to_bucket = text;
         break;
     case 't':
         arguments->content_type = text;

@@ -66,6 +66,103 @@ START_TEST(create_and_drop)
 }
 END_TEST
 
+START_TEST(objects_go_from_one_to_another)
+{
+    expect(0, "",
+           "memstore bucket create a && memstore bucket create b && "
+           "printf 1 | memstore put -b a k");
+    expect(0, "1", "memstore -b a cp --to-bucket b k l && memstore get -b b l");
+    expect(0, "k\n", "memstore -b a ls");
+    expect(0, "1", "memstore -b a mv --to-bucket b k k && memstore get -b b k");
+    expect(0, "", "memstore -b a ls");
+    expect(0, "",
+           "[ $(memstore -b b cp --if-absent --to-bucket b k k 2> error) = "
+           "$(memstore -b b wait k) ]");
+    expect_error(1, "memstore -b b cp --to-bucket none k k", "'none'", NULL);
+    expect_error(1, "memstore -b b cp --if-present --to-bucket none k k", "'none'", NULL);
+    expect_error(1, "memstore -b b mv --to-bucket a none k", "\"none\"", NULL);
+}
+END_TEST
+
+/* ---- for as long as a command runs ---- */
+
+START_TEST(a_bucket_for_a_command)
+{
+    expect(
+        0, "k\nephemeral:   yes\nb\ndefault\n",
+        "memstore bucket create --ephemeral --max-size 1M b -- sh -c 'printf x | memstore put k; "
+        "memstore ls; memstore bucket info $MEMSTORE_BUCKET | grep ephemeral; "
+        "memstore bucket ls'");
+    expect(0, "default\n", "memstore bucket ls");
+    expect(7, "", "memstore bucket create --ephemeral b -- sh -c 'exit 7'");
+    expect_error(127, "memstore bucket create --ephemeral b -- /nonexistent", "/nonexistent", NULL);
+    expect_error(6,
+                 "memstore bucket create b; "
+                 "memstore bucket create --ephemeral b -- touch ran",
+                 "'b'", NULL);
+    expect(1, "", "[ -e ran ]");
+}
+END_TEST
+
+START_TEST(its_name_is_free_when_it_ends)
+{
+    expect(0, "",
+           "for i in 1 2 3 4 5 6 7 8 9 10; do memstore bucket create --ephemeral b -- "
+           "memstore put k /dev/null || exit 1; done; memstore bucket create b");
+}
+END_TEST
+
+START_TEST(it_ends_with_us)
+{
+    expect(0, "",
+           "memstore bucket create --ephemeral b -- sh -c 'echo $$ > pid; exec sleep 60' & "
+           "until [ -s pid ]; do :; done; kill -9 $!; wait $! 2> /dev/null; "
+           "while memstore bucket info b > out 2>&1; do :; done; "
+           "while kill -0 $(cat pid) 2> /dev/null; do :; done");
+    expect(0, "143\n",
+           "memstore bucket create --ephemeral b -- sh -c 'echo $$ > pid2; exec sleep 60' & "
+           "until [ -s pid2 ]; do :; done; kill $!; wait $!; echo $?; "
+           "memstore bucket create b");
+}
+END_TEST
+
+START_TEST(a_bucket_that_others_drop_meanwhile)
+{
+    /* the one that they made is theirs */
+    expect(0, "b\ndefault\n",
+           "memstore bucket create --ephemeral b -- "
+           "sh -c 'memstore bucket drop b; memstore bucket create b'; memstore bucket ls");
+}
+END_TEST
+
+START_TEST(an_object_for_a_command)
+{
+    expect(0, "size: 0\n", "memstore put --ephemeral k -- sh -c 'memstore info k | grep size'");
+    expect(1, "", "memstore exists k");
+    expect(0, "value typed",
+           "printf 'value ' > in; printf typed | memstore put --ephemeral k in -- "
+           "sh -c 'memstore get k; cat'");
+    expect(0, "typed", "printf typed | memstore put --ephemeral k - -- memstore get k");
+    expect(0, "",
+           "head -c 3000000 /dev/zero > in; memstore put --ephemeral -t a/b k in -- "
+           "sh -c 'memstore get k | cmp - in'");
+    expect(5, "", "memstore put --ephemeral k -- sh -c 'exit 5'");
+    expect(0, "", "memstore put --ephemeral --if-absent k -- true");
+    expect(6, "",
+           "memstore put k /dev/null; memstore put --ephemeral --if-absent k -- touch ran "
+           "> out 2>&1");
+    expect_error(5, "memstore put --ephemeral l none -- touch ran", "none: No such file", NULL);
+    expect(1, "k\n", "memstore ls; [ -e ran ]");
+}
+END_TEST
+
+START_TEST(an_object_that_others_replace_stays)
+{
+    expect(0, "theirs",
+           "memstore put --ephemeral k -- sh -c 'printf theirs | memstore put k'; memstore get k");
+}
+END_TEST
+
 /* ---- settings ---- */
 
 START_TEST(settings_are_told)
@@ -228,6 +325,13 @@ int main(void)
     tcase_add_test(buckets, a_bucket_has_its_own_keys);
     tcase_add_test(buckets, a_bucket_that_is_missing_is_named);
     tcase_add_test(buckets, create_and_drop);
+    tcase_add_test(buckets, objects_go_from_one_to_another);
+    tcase_add_test(buckets, a_bucket_for_a_command);
+    tcase_add_test(buckets, its_name_is_free_when_it_ends);
+    tcase_add_test(buckets, it_ends_with_us);
+    tcase_add_test(buckets, a_bucket_that_others_drop_meanwhile);
+    tcase_add_test(buckets, an_object_for_a_command);
+    tcase_add_test(buckets, an_object_that_others_replace_stays);
     tcase_add_test(buckets, settings_are_told);
     tcase_add_test(buckets, settings_are_changed);
     tcase_add_test(buckets, limits_hold);
