@@ -30,7 +30,7 @@ DAEMON := main guard closer options lock_file data_folder memory listener \
 	server client request body answer \
 	handle_session handle_put handle_get handle_object handle_add handle_bucket handle_status \
 	handle_waiting condition batch bulk upload rings idle direct pins listing lifetimes remains \
-	state store counters open_bucket buckets quota dropped reserve objects pair add evict hand uses \
+	statistics state store counters open_bucket buckets quota dropped reserve objects pair add evict hand uses \
 	ends expiry owners blob group garbage spares scan events history table waits watches locks etag log
 CLIENT := handle pool turns channel connect await sockets ringing stream memfd bulk identity fork \
 	environment direct message object condition put_head put get view key add wait watch lock \

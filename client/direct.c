@@ -29,7 +29,8 @@
 struct direct {
     _Atomic unsigned users; /* the handle, its reads, and each pin */
     _Atomic unsigned pinned;
-    unsigned generation; /* the process that it belongs to */
+    _Atomic unsigned reads; /* that were made for it */
+    unsigned generation;    /* the process that it belongs to */
     struct channel channel;
     struct pin_table *pins;
     struct environment *environment;
@@ -270,6 +271,7 @@ static int read_create(struct direct_reads *reads, struct direct *session,
     }
     read->session = session;
     read->bucket = session->channel.bucket;
+    read->counts = atomic_fetch_add(&session->reads, 1) % READ_COUNTS;
     pthread_mutex_lock(&reads->mutex);
     read->next = reads->all;
     reads->all = read;
@@ -506,11 +508,16 @@ static int begin_anew(struct memstore *store, struct direct_read **ret_read, uin
     return 0;
 }
 
+static void count_up(_Atomic uint64_t *count)
+{
+    uint64_t now = atomic_load_explicit(count, memory_order_relaxed);
+
+    atomic_store_explicit(count, now + 1, memory_order_relaxed);
+}
+
 static void count_read(struct direct_read *read)
 {
-    uint64_t count = atomic_load_explicit(&read->count, memory_order_relaxed);
-
-    atomic_store_explicit(&read->count, count + 1, memory_order_relaxed);
+    count_up(&read->count);
     read->ended = false;
 }
 
@@ -543,6 +550,19 @@ int direct_begin(struct memstore *store, struct direct_read **ret_read)
         direct_end(store, read);
     else
         *ret_read = read;
+    return r;
+}
+
+int direct_find(struct direct_read *read, const void *key, size_t key_length,
+                struct record *ret_record)
+{
+    struct read_counts *counts = &read->session->pins->counts[read->counts];
+    int r = reading_find(&read->reading, read->bucket, key, key_length, ret_record);
+
+    if (r == 0)
+        count_up(&counts->hits);
+    else if (r == -ENOENT)
+        count_up(&counts->misses);
     return r;
 }
 

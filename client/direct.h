@@ -32,6 +32,7 @@ struct direct_read {
     uint64_t moved;         /* session_moved() when it last looked at the bucket's row; 0: never */
     bool ended;             /* the snapshot is */
     _Atomic uint64_t count; /* reads made; only its user writes */
+    unsigned counts;        /* where it counts for the daemon, too (pins.h) */
     struct direct_read *next; /* in the handle's list of all */
 };
 
@@ -79,6 +80,10 @@ uint64_t direct_count(struct direct_reads *reads);
  */
 int direct_begin(struct memstore *store, struct direct_read **ret_read);
 void direct_end(struct memstore *store, struct direct_read *read);
+
+/* Finds an object, as reading_find, and counts that for the daemon. */
+int direct_find(struct direct_read *read, const void *key, size_t key_length,
+                struct record *ret_record);
 
 /* Ends the snapshot only, before the read. */
 void direct_end_snapshot(struct direct_read *read);

@@ -109,7 +109,7 @@ int get_directly(struct memstore *store, const struct get *get, struct memstore_
 
     if (r < 0)
         return r;
-    r = reading_find(&read->reading, read->bucket, get->key, key_length, &record);
+    r = direct_find(read, get->key, key_length, &record);
     if (r == 0 && get->known != 0 && record.version == get->known)
         r = key_unchanged(get->key, key_length, get->known);
     else if (r == 0 && get->fixed.offset > record.size)

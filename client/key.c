@@ -42,7 +42,7 @@ int look_up_directly(struct memstore *store, const void *key, size_t key_length,
 
     if (r < 0)
         return r;
-    r = reading_find(&read->reading, read->bucket, key, key_length, &record);
+    r = direct_find(read, key, key_length, &record);
     if (r == 0 && ret_object)
         r = object_from_record(&record, key, key_length, NULL, ret_object);
     direct_end(store, read);

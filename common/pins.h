@@ -16,14 +16,25 @@
 #include <assert.h>
 #include <stdint.h>
 
-#define PIN_TABLE_SIZE 16384
-#define PIN_SLOTS ((PIN_TABLE_SIZE - 16) / 8)
+#define PIN_TABLE_SIZE 20480
+#define PIN_PART 16384 /* bytes of it that are about pins */
+#define PIN_SLOTS ((PIN_PART - 16) / 8)
+
+/* What the process read, for the daemon's statistics: each thread counts in a place of its own, as
+ * far as there are as many. */
+#define READ_COUNTS 64
+struct read_counts {
+    _Atomic uint64_t hits;
+    _Atomic uint64_t misses;
+    uint8_t reserved[48]; /* a cache line */
+};
 
 struct pin_table {
     _Atomic uint32_t pid;     /* of the process that pins */
     _Atomic uint32_t stopped; /* set by a daemon that stops: what is mapped is no more the store */
     uint64_t reserved;
     _Atomic uint64_t slots[PIN_SLOTS]; /* blob ids; 0: free */
+    struct read_counts counts[READ_COUNTS];
 };
 static_assert(sizeof(struct pin_table) == PIN_TABLE_SIZE, "pin_table");
 

@@ -143,6 +143,9 @@ static int answer_over_quota(struct request *request)
     const struct store_refusal *refusal = store_refusal(request->store);
     const char *bucket = refusal->bucket;
 
+    request->client->server->refused++;
+    if (refusal->id)
+        statistics_note_refusal(request->client->server, refusal->id);
     return ANSWER_ERROR(request, -EDQUOT, "Max %s %llu would be exceeded%s%s%s", refusal->what,
                         (unsigned long long)refusal->limit, *bucket ? " (bucket " : "", bucket,
                         *bucket ? ")" : "");
@@ -169,7 +172,6 @@ int answer_failure(struct request *request, int error, uint32_t bucket)
     case -EDQUOT:
         if (lifetimes_make_room(request->client))
             return -EINPROGRESS;
-        request->client->server->refused++;
         return answer_over_quota(request);
     case -ENOSPC:
         return answer_no_memory(request, bucket);

@@ -28,12 +28,14 @@ struct client {
     struct bulk bulk;
     struct pins pins; /* of a direct reader */
     uid_t uid;
-    bool greeted;                  /* said HELLO */
-    bool ended;                    /* has sent all it will */
-    bool closing;                  /* gets its answers, and is closed then */
-    bool dead;                     /* closed; freed at the end of the turn */
-    bool is_large;                 /* its next request moves much: it waits for its time */
-    bool progress;                 /* since it was last waited for */
+    uint32_t bucket;                     /* that HELLO named */
+    uint64_t direct_hits, direct_misses; /* of a direct reader: what has been taken in */
+    bool greeted;                        /* said HELLO */
+    bool ended;                          /* has sent all it will */
+    bool closing;                        /* gets its answers, and is closed then */
+    bool dead;                           /* closed; freed at the end of the turn */
+    bool is_large;                       /* its next request moves much: it waits for its time */
+    bool progress;                       /* since it was last waited for */
     bool chain_broken;             /* an answer did not fit: what is chained to it is not done */
     uint32_t interest;             /* what epoll watches for */
     uint64_t moved;                /* bytes of values in its share of this turn */

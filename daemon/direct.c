@@ -245,6 +245,7 @@ void direct_leave(struct client *client)
 
     if (client->pins.fd < 0)
         return;
+    statistics_take(client);
     if (client->server->stopping || client->server->failure)
         end_pins(client->server, &client->pins);
     pins_remove(&client->pins, direct->folder_fd);

@@ -88,11 +88,19 @@ static int take_bucket_request(struct request *request, struct bucket_request *r
 
 /* ---- answers ---- */
 
-static struct bucket_info info_of(const struct store_bucket *bucket)
+static struct bucket_info info_of(const struct server *server, const struct store_bucket *bucket)
 {
+    const struct bucket_statistics counts = statistics_of(server, bucket->id);
+
     return (struct bucket_info){.settings = bucket->settings,
                                 .used = bucket->used,
                                 .objects = bucket->objects,
+                                .puts = counts.puts,
+                                .hits = counts.hits,
+                                .misses = counts.misses,
+                                .evicted = counts.evicted,
+                                .expired = counts.expired,
+                                .refused = counts.refused,
                                 .bucket = bucket->id,
                                 .flags = bucket->is_ephemeral ? BUCKET_EPHEMERAL : 0};
 }
@@ -106,7 +114,8 @@ static int answer_bucket(struct request *request, const struct store_bucket_name
 
     if (r < 0)
         return answer_bucket_failure(request, r, name);
-    info = info_of(&bucket);
+    statistics_take_all(request->client->server);
+    info = info_of(request->client->server, &bucket);
     body = client_answer(request->client, request->header, NULL, sizeof(info));
     if (body)
         append(body, &info, sizeof(info));
@@ -184,7 +193,7 @@ int handle_bucket_info(struct request *request)
 }
 
 /* Fills a frame's body with buckets. Returns the bytes, or a negative errno. */
-static int gather(struct store *store, struct store_bucket_name after, uint8_t body[BODY_MAX])
+static int gather(struct server *server, struct store_bucket_name after, uint8_t body[BODY_MAX])
 {
     const size_t most = sizeof(struct bucket_info) + BUCKET_NAME_MAX;
     struct list_answer answer = {0};
@@ -193,8 +202,8 @@ static int gather(struct store *store, struct store_bucket_name after, uint8_t b
     int r = 0;
 
     while ((size_t)(body + BODY_MAX - place) >= most &&
-           (r = store_bucket_next(store, &after, &bucket)) == 0) {
-        struct bucket_info info = info_of(&bucket);
+           (r = store_bucket_next(server->store, &after, &bucket)) == 0) {
+        struct bucket_info info = info_of(server, &bucket);
 
         info.name_length = (uint16_t)bucket.name_length;
         place = append(place, &info, sizeof(info));
@@ -219,7 +228,9 @@ int handle_bucket_list(struct request *request)
         return answer_malformed(request);
     if (fixed.name_length > BUCKET_NAME_MAX)
         return check_bucket_name(request, &(struct store_bucket_name){after, fixed.name_length});
-    length = gather(request->store, (struct store_bucket_name){after, fixed.name_length}, buckets);
+    statistics_take_all(request->client->server);
+    length = gather(request->client->server, (struct store_bucket_name){after, fixed.name_length},
+                    buckets);
     if (length < 0)
         return answer_failure(request, length, 0);
     body = client_answer(request->client, request->header, NULL, (size_t)length);

@@ -77,8 +77,10 @@ int handle_get(struct request *request)
     r = store_get(request->store, &key, &record, &value);
     if (r == 0 && request->condition)
         r = condition_decide(request->condition, &record);
-    if (r < 0)
+    if (r < 0) {
+        statistics_note_read(request->client->server, fixed.bucket, r);
         return answer_failure(request, r, fixed.bucket);
+    }
     if (fixed.offset > record.size)
         return ANSWER_ERROR(request, -ERANGE,
                             "the range begins at %llu, beyond the end of a value of %llu bytes",
@@ -92,5 +94,6 @@ int handle_get(struct request *request)
         return -EINPROGRESS;
     request->client->moved += length;
     store_use(request->store, &key);
+    statistics_note_read(request->client->server, fixed.bucket, 0);
     return answer_value(request, &record, value + fixed.offset, length, room);
 }

@@ -2,6 +2,7 @@
 
 #include "batch.h"
 #include "listing.h"
+#include "server.h"
 
 #include <errno.h>
 
@@ -14,6 +15,7 @@ int handle_exists(struct request *request)
     if (r != 1)
         return r;
     r = store_get(request->store, &key, &record, NULL);
+    statistics_note_read(request->client->server, key.bucket, r);
     return r < 0 ? answer_failure(request, r, key.bucket) : answer_nothing(request);
 }
 
@@ -26,6 +28,7 @@ int handle_info(struct request *request)
     if (r != 1)
         return r;
     r = store_get(request->store, &key, &record, NULL);
+    statistics_note_read(request->client->server, key.bucket, r);
     if (r == 0 && request->condition)
         r = condition_decide(request->condition, &record);
     return r < 0 ? answer_failure(request, r, key.bucket) : answer_info(request, &record);

@@ -47,6 +47,7 @@ int handle_hello(struct request *request)
     memcpy(answer.store, status.id, sizeof(answer.store));
     client->closing = false;
     client->greeted = true;
+    client->bucket = answer.bucket;
     body = client_answer(client, request->header, NULL, sizeof(answer));
     if (body)
         memcpy(body, &answer, sizeof(answer));

@@ -85,7 +85,7 @@ static size_t gather(const uint64_t slots[PIN_SLOTS], uint64_t ids[PIN_SLOTS])
 
 size_t pins_read(const struct pins *pins, uint64_t ids[PIN_SLOTS], pid_t *ret_pid)
 {
-    uint64_t words[PIN_TABLE_SIZE / sizeof(uint64_t)];
+    uint64_t words[PIN_PART / sizeof(uint64_t)];
     uint32_t pid;
 
     /* A client that cut its table has given its pins up. */
@@ -95,6 +95,19 @@ size_t pins_read(const struct pins *pins, uint64_t ids[PIN_SLOTS], pid_t *ret_pi
     if (ret_pid)
         *ret_pid = (pid_t)pid;
     return gather(words + offsetof(struct pin_table, slots) / sizeof(uint64_t), ids);
+}
+
+void pins_read_counts(const struct pins *pins, uint64_t *ret_hits, uint64_t *ret_misses)
+{
+    uint64_t words[READ_COUNTS][sizeof(struct read_counts) / sizeof(uint64_t)];
+
+    *ret_hits = *ret_misses = 0;
+    if (pread(pins->fd, words, sizeof(words), PIN_PART) != (ssize_t)sizeof(words))
+        return;
+    for (size_t i = 0; i < READ_COUNTS; i++) {
+        *ret_hits += words[i][0];
+        *ret_misses += words[i][1];
+    }
 }
 
 void pins_stop(const struct pins *pins)

@@ -36,6 +36,9 @@ void pins_remove(struct pins *pins, int folder);
 /* Reads it: at most PIN_SLOTS ids, none of them 0. Returns how many. ret_pid may be NULL. */
 size_t pins_read(const struct pins *pins, uint64_t ids[PIN_SLOTS], pid_t *ret_pid);
 
+/* Adds up what the client has counted. */
+void pins_read_counts(const struct pins *pins, uint64_t *ret_hits, uint64_t *ret_misses);
+
 /* Tells the client that what it has mapped is no longer the store. */
 void pins_stop(const struct pins *pins);
 

@@ -23,6 +23,7 @@ static int refuse_by_bucket(struct store *store, const char *what, uint64_t limi
     const struct bucket *row = &store->bucket->row;
 
     refuse(store, what, limit);
+    store->refusal.id = store->bucket->id;
     memcpy(store->refusal.bucket, row->name, row->name_length);
     return -EDQUOT;
 }

@@ -174,6 +174,7 @@ static void tell_events(struct server *server)
     const struct event *event;
 
     for (event = events_first(events); event; event = events_next(events, event)) {
+        statistics_tell(server, event);
         waits_tell(server, event);
         if (event->kind == EVENT_DROPPED)
             locks_end(server, event->bucket);
@@ -465,7 +466,9 @@ static int server_init(struct server *server, const struct server_settings *sett
     server->started = server_now();
     rings_init(&server->rings, settings->spin);
     store_status(server->store, &status);
-    r = waits_init(&server->waits);
+    r = statistics_init(&server->statistics);
+    if (r == 0)
+        r = waits_init(&server->waits);
     if (r == 0)
         r = watches_init(&server->watches, status.version);
     if (r == 0)
@@ -497,6 +500,7 @@ static void server_finish(struct server *server)
     free_dead(server);
     lifetimes_finish(server);
     waits_finish(&server->waits);
+    statistics_finish(&server->statistics);
     watches_finish(&server->watches);
     locks_finish(&server->locks);
     direct_finish(server);

@@ -11,6 +11,7 @@
 #include "listener.h"
 #include "locks.h"
 #include "rings.h"
+#include "statistics.h"
 #include "store.h"
 #include "waits.h"
 #include "watches.h"
@@ -49,6 +50,7 @@ struct server {
 
     uint64_t remains_again; /* when to try again after a failure (remains.h); 0: now */
     struct direct direct;
+    struct statistics statistics;
     bool large_allowed; /* a request that moves much may be handled now */
     bool large_done;    /* it was */
     bool collected;     /* memory was just looked for; what is not there now is not to be had */

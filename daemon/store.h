@@ -66,7 +66,8 @@ void store_status(struct store *store, struct store_status *ret_status);
 struct store_refusal {
     const char *what; /* "size", "objects" */
     uint64_t limit;
-    char bucket[BUCKET_NAME_MAX + 1]; /* whose limit it is; "": the store's */
+    uint32_t id;                      /* of the bucket whose limit it is; 0: the store's */
+    char bucket[BUCKET_NAME_MAX + 1]; /* its name, or "" */
 };
 const struct store_refusal *store_refusal(const struct store *store);
 

@@ -422,6 +422,92 @@ START_TEST(the_stores_limit_holds_above_all)
 }
 END_TEST
 
+/* ---- statistics ---- */
+
+START_TEST(what_happens_is_counted)
+{
+    const struct memstore_put_options shortly = {.size = sizeof(shortly), .ttl_ms = 1};
+    struct memstore_bucket_info now;
+    struct memstore_view *view;
+    struct memstore *a, *b;
+    struct memstore_object *object;
+
+    ck_assert_int_eq(create_with("a", (options){.has_max_objects = 1,
+                                                .max_objects = 3,
+                                                .has_policy = 1,
+                                                .policy = MEMSTORE_POLICY_LRU}),
+                     0);
+    ck_assert_int_eq(create_with("b", (options){.has_max_size = 1, .max_size = 10}), 0);
+    a = harness_open_bucket(server, "a");
+    b = harness_open_bucket(server, "b");
+    for (int i = 0; i < 5; i++) {
+        char key[2] = {(char)('0' + i), '\0'};
+
+        ck_assert_int_eq(put(a, key, 1), 0);
+    }
+    ck_assert_int_eq(get(a, "4"), 0);
+    ck_assert_int_eq(get(a, "none"), -ENOENT);
+    ck_assert_int_eq(memstore_exists(a, "4", 1), 1);
+    ck_assert_int_eq(memstore_exists(a, "none", 4), 0);
+    ck_assert_int_eq(memstore_info(a, "4", 1, &object), 0);
+    memstore_object_free(object);
+    view = harness_view(a, "4");
+    memstore_view_release(view);
+    now = info("a");
+    ck_assert_uint_eq(now.puts, 5);
+    ck_assert_uint_eq(now.evicted, 2);
+    ck_assert_uint_eq(now.hits, 4);
+    ck_assert_uint_eq(now.misses, 2);
+    ck_assert_uint_eq(now.refused, 0);
+    ck_assert_int_eq(put(b, "x", 11), -EDQUOT);
+    ck_assert_int_eq(memstore_put(b, "x", 1, "", 0, &shortly, NULL), 0);
+    ck_assert_int_eq(memstore_wait(b, "x", 1, MEMSTORE_UNTIL_GONE, 0, 10000, NULL), 0);
+    memstore_close(a); /* what it has counted stays */
+    memstore_close(b);
+    now = info("a");
+    ck_assert_uint_eq(now.hits, 4);
+    now = info("b");
+    ck_assert_uint_eq(now.refused, 1);
+    ck_assert_uint_eq(now.puts, 1);
+    ck_assert_uint_eq(now.expired, 1);
+    drop("a");
+    create("a");
+    ck_assert_uint_eq(info("a").puts, 0);
+}
+END_TEST
+
+static int read_often(int index, void *argument)
+{
+    struct memstore *a = harness_open_bucket(server, "a");
+
+    (void)argument;
+    for (int i = 0; i < 1000; i++)
+        ck_assert_int_eq(get(a, index % 2 ? "key" : "none"), index % 2 ? 0 : -ENOENT);
+    memstore_close(a);
+    return 0;
+}
+
+START_TEST(reads_of_many_processes_are_counted)
+{
+    struct memstore_bucket_info *buckets;
+    struct memstore *a;
+    size_t count;
+
+    create("a");
+    a = harness_open_bucket(server, "a");
+    harness_put(a, "key", "value");
+    harness_processes(8, read_often, NULL);
+    ck_assert_int_eq(memstore_bucket_list(store, &buckets, &count, sizeof(*buckets)), 0);
+    ck_assert_uint_eq(count, 2);
+    ck_assert_str_eq(buckets[0].name, "a");
+    ck_assert_uint_eq(buckets[0].hits, 4000);
+    ck_assert_uint_eq(buckets[0].misses, 4000);
+    ck_assert_uint_eq(buckets[0].puts, 1);
+    free(buckets);
+    memstore_close(a);
+}
+END_TEST
+
 /* ---- from bucket to bucket ---- */
 
 static int copy_to(struct memstore *from, const char *source, const char *bucket,
@@ -852,6 +938,8 @@ static Suite *suite(void)
     tcase_add_test(tcase, limits_below_what_is_used);
     tcase_add_test(tcase, a_batch_keeps_to_the_buckets_limits);
     tcase_add_test(tcase, the_stores_limit_holds_above_all);
+    tcase_add_test(tcase, what_happens_is_counted);
+    tcase_add_test(tcase, reads_of_many_processes_are_counted);
     tcase_add_test(tcase, copies_and_moves_between_buckets);
     tcase_add_test(tcase, limits_of_the_targets_bucket);
     tcase_add_test(tcase, the_stores_limit_for_copies_between_buckets);
