@@ -652,6 +652,40 @@ START_TEST(large_blobs_are_freed_later)
 }
 END_TEST
 
+/* Rows move about while the transaction goes on. */
+START_TEST(numbers_keep_what_goes_with_them)
+{
+    static const int64_t deltas[] = {1, 90, 900, -2000, 1000, 1000000000, 0, -1};
+    struct record attributes = {.size = 1, .type = "text/plain", .type_length = 10};
+    struct store_key key = key_of("k");
+    int64_t number = 9, sum;
+    char metadata[60], text[32];
+    struct record record;
+
+    memset(metadata, 'm', sizeof(metadata));
+    attributes.metadata = (const uint8_t *)metadata;
+    attributes.metadata_length = sizeof(metadata);
+    open_store(STORE_NO_LIMIT, 64 * MIB);
+    ck_assert_int_eq(put("j", 300), 0);
+    ck_assert_int_eq(put_record("k", &attributes, "9", &record), 0);
+    ck_assert_int_eq(put("l", 300), 0);
+    for (size_t i = 0; i < sizeof(deltas) / sizeof(deltas[0]); i++) {
+        ck_assert_int_eq(store_add(store, &key, deltas[i], NULL, &sum, &record), 0);
+        number += deltas[i];
+        ck_assert_int_eq(sum, number);
+        ck_assert_int_eq(store_get(store, &key, &record, NULL), 0);
+        snprintf(text, sizeof(text), "%lld", (long long)number);
+        ck_assert_uint_eq(record.size, strlen(text));
+        ck_assert_mem_eq(record.value, text, record.size);
+        ck_assert_uint_eq(record.type_length, 10);
+        ck_assert_mem_eq(record.type, "text/plain", 10);
+        ck_assert_uint_eq(record.metadata_length, sizeof(metadata));
+        ck_assert_mem_eq(record.metadata, metadata, sizeof(metadata));
+    }
+    ck_assert_int_eq(store_commit(store), 0);
+}
+END_TEST
+
 /* An object that is over, whose row is still there. */
 static void put_over(const char *key, const char *value)
 {
@@ -848,6 +882,7 @@ int main(void)
     tcase_add_test(tcase, rows_in_ascending_order_fill_their_pages);
     tcase_add_test(tcase, changes_go_in_groups_after_it_was_full);
     tcase_add_test(tcase, large_blobs_are_freed_later);
+    tcase_add_test(tcase, numbers_keep_what_goes_with_them);
     tcase_add_test(tcase, what_is_over_is_absent);
     tcase_add_test(tcase, scan_is_a_snapshot_in_order);
     tcase_add_test(tcase, scan_waits_for_no_memory);
