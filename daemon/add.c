@@ -67,19 +67,21 @@ int store_add(struct store *store, const struct store_key *key, int64_t delta,
     int64_t value = 0;
     uint8_t *place = store->scratch;
     struct slot slot;
+    bool is_new;
     int r = slot_find(store, key, condition, &slot);
 
+    is_new = r == 0 && !slot.object; /* it may end while room is made */
     if (r == 0)
         r = add(&slot, delta, text, &value);
     if (r == 0)
         r = slot_admit(store, &slot, strlen(text));
     if (r < 0)
         return r;
-    if (slot.object) {
-        record = *slot.object;
-        place = record_keep(store, &record);
-    } else {
+    if (is_new) {
         record.expires = expiry_of(store, TTL_DEFAULT);
+    } else {
+        record = slot.old;
+        place = record_keep(store, &record);
     }
     record.size = strlen(text);
     record.value = place;

@@ -187,7 +187,7 @@ static int slot_look(struct store *store, struct slot *slot)
     if (r < 0)
         return r;
     slot->existed = find_row_or_none(store, &slot->row, &slot->old);
-    slot->object = slot->existed && !is_over(store, &slot->old) ? &slot->old : NULL;
+    slot->object = slot->existed > 0 && !is_over(store, &slot->old) ? &slot->old : NULL;
     return slot->existed < 0 ? slot->existed : 0;
 }
 

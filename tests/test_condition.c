@@ -372,6 +372,34 @@ START_TEST(source_that_is_missing_is_told_first)
 }
 END_TEST
 
+START_TEST(condition_is_of_the_target_in_its_bucket)
+{
+    struct memstore_condition condition = absent();
+    struct memstore_pair_options options = {
+        .size = sizeof(options), .bucket = "other", .condition = &condition};
+    struct memstore_object *object = NULL;
+    uint64_t version;
+
+    ck_assert_int_eq(memstore_bucket_create(store, "other", NULL), 0);
+    harness_put(store, "source", "5");
+    harness_put(store, "target", "1");
+    ck_assert_int_eq(memstore_copy_to(store, "source", 6, "target", 6, &options, &object), 0);
+    version = memstore_object_version(object);
+    memstore_object_free(object);
+    ck_assert_int_eq(memstore_copy_to(store, "source", 6, "target", 6, &options, NULL), -EEXIST);
+    ck_assert_uint_eq(memstore_conflict_version(), version);
+    ck_assert_int_eq(memstore_move_to(store, "source", 6, "target", 6, &options, NULL), -EEXIST);
+    condition = of_version(version_of("target"));
+    ck_assert_int_eq(memstore_move_to(store, "source", 6, "target", 6, &options, NULL), -ESTALE);
+    ck_assert_uint_eq(memstore_conflict_version(), version);
+    harness_expect(store, "source", "5");
+    harness_expect(store, "target", "1");
+    condition = of_version(version);
+    ck_assert_int_eq(memstore_move_to(store, "source", 6, "target", 6, &options, NULL), 0);
+    ck_assert_int_eq(memstore_exists(store, "source", 6), 0);
+}
+END_TEST
+
 /* What does not hold is told, and not that there is no room either. */
 START_TEST(conditions_come_before_limits)
 {
@@ -431,6 +459,34 @@ START_TEST(writer_comes_too_late)
     ck_assert_int_eq(memstore_writer_commit(writer, NULL), -ESTALE);
     ck_assert_uint_eq(memstore_conflict_version(), version_of("k"));
     harness_expect(store, "k", "2");
+}
+END_TEST
+
+static int put_mark(struct memstore *handle)
+{
+    struct memstore_condition condition = absent();
+    struct memstore_put_options options = {
+        .size = sizeof(options), .ephemeral = 1, .condition = &condition};
+
+    return memstore_put(handle, "mark", 4, "here", 4, &options, NULL);
+}
+
+static bool is_gone(void *key)
+{
+    return memstore_exists(store, key, strlen(key)) == 0;
+}
+
+START_TEST(mark_is_of_the_first_until_its_end)
+{
+    static char key[] = "mark";
+    struct memstore *first = harness_open(server);
+
+    ck_assert_int_eq(put_mark(first), 0);
+    ck_assert_int_eq(put_mark(store), -EEXIST);
+    ck_assert_int_eq(put_mark(first), -EEXIST);
+    memstore_close(first);
+    harness_await(is_gone, key, "the mark to go");
+    ck_assert_int_eq(put_mark(store), 0);
 }
 END_TEST
 
@@ -761,9 +817,11 @@ static Suite *suite(void)
     tcase_add_loop_test(tests, conditions_that_are_none_are_refused, 0, CHANGES);
     tcase_add_test(tests, options_without_a_condition_are_taken);
     tcase_add_test(tests, source_that_is_missing_is_told_first);
+    tcase_add_test(tests, condition_is_of_the_target_in_its_bucket);
     tcase_add_test(tests, conditions_come_before_limits);
     tcase_add_test(tests, conditions_come_before_memory);
     tcase_add_loop_test(tests, writer_comes_too_late, 0, 3);
+    tcase_add_test(tests, mark_is_of_the_first_until_its_end);
     tcase_add_test(tests, plain_batch_goes_on);
     tcase_add_test(tests, atomic_batch_is_undone_whole);
     tcase_add_test(tests, reader_that_has_it_gets_nothing);

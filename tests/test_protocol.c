@@ -732,6 +732,8 @@ static struct body body_of(uint16_t operation)
         return body_list("");
     case OPERATION_ADD:
         return body_add_request("small canary", 12, 1);
+    case OPERATION_TOUCH:
+        return body_touch("small canary", TTL_NEVER);
     default:
         return body_key("small canary");
     }
@@ -739,8 +741,8 @@ static struct body body_of(uint16_t operation)
 
 START_TEST(conditions_that_fail_are_told_with_the_version)
 {
-    static const uint16_t changes[] = {OPERATION_PUT, OPERATION_DELETE, OPERATION_COPY,
-                                       OPERATION_MOVE, OPERATION_ADD};
+    static const uint16_t changes[] = {OPERATION_PUT,  OPERATION_DELETE, OPERATION_COPY,
+                                       OPERATION_MOVE, OPERATION_ADD,    OPERATION_TOUCH};
     uint64_t version = canary_version();
     const struct condition newer = {.kinds = CONDITION_NOT_VERSION, .version = version};
     const struct condition other = {.kinds = CONDITION_VERSION, .version = version - 1};
@@ -778,8 +780,8 @@ END_TEST
 
 START_TEST(conditions_that_contradict_themselves_are_refused)
 {
-    static const uint16_t changes[] = {OPERATION_PUT, OPERATION_DELETE, OPERATION_COPY,
-                                       OPERATION_MOVE, OPERATION_ADD};
+    static const uint16_t changes[] = {OPERATION_PUT,  OPERATION_DELETE, OPERATION_COPY,
+                                       OPERATION_MOVE, OPERATION_ADD,    OPERATION_TOUCH};
     const struct condition wrong[] = {
         {.kinds = 0},
         {.kinds = 32},
