@@ -77,6 +77,8 @@ int handle_get(struct request *request)
     r = store_get(request->store, &key, &record, &value);
     if (r == 0 && request->condition)
         r = condition_decide(request->condition, &record);
+    if (r == -EALREADY) /* its client has it, and uses it */
+        store_use(request->store, &key);
     if (r < 0) {
         statistics_note_read(request->client->server, fixed.bucket, r);
         return answer_failure(request, r, fixed.bucket);

@@ -657,6 +657,34 @@ START_TEST(reader_that_has_it_costs_the_daemon_nothing)
 }
 END_TEST
 
+/* So it is not what goes when its bucket needs room. */
+START_TEST(reader_that_has_it_uses_it)
+{
+    const struct memstore_bucket_options limits = {.size = sizeof(limits),
+                                                   .has_max_objects = 1,
+                                                   .max_objects = 3,
+                                                   .has_policy = 1,
+                                                   .policy = MEMSTORE_POLICY_LRU};
+    struct memstore *reader;
+    struct memstore_object *object = NULL;
+    uint64_t version;
+    char key[8];
+
+    ck_assert_int_eq(memstore_bucket_set(store, "default", &limits), 0);
+    reader = harness_open_reads(server, MEMSTORE_READS_SOCKET);
+    harness_put(store, "kept", "1");
+    version = version_of("kept");
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_eq(memstore_get_newer(reader, "kept", 4, version, &object), -EALREADY);
+        snprintf(key, sizeof(key), "%d", i);
+        harness_put(store, key, "1");
+    }
+    ck_assert_int_eq(memstore_get_newer(reader, "kept", 4, version, &object), -EALREADY);
+    ck_assert_uint_eq(harness_stats(store).objects, 3);
+    memstore_close(reader);
+}
+END_TEST
+
 /* ---- who waits ---- */
 
 /* Of all that was tried, only what was done is an event. */
@@ -826,6 +854,7 @@ static Suite *suite(void)
     tcase_add_test(tests, atomic_batch_is_undone_whole);
     tcase_add_test(tests, reader_that_has_it_gets_nothing);
     tcase_add_test(tests, reader_that_has_it_costs_the_daemon_nothing);
+    tcase_add_test(tests, reader_that_has_it_uses_it);
     tcase_add_test(tests, what_does_not_hold_is_no_event);
     tcase_add_test(tests, each_thread_has_its_own_conflict);
     tcase_add_test(tests, one_of_many_wins);
