@@ -201,7 +201,7 @@ deps-lint: deps ## install what lint needs and is not there
 
 lint_sources := $(wildcard common/*.c daemon/*.c client/*.c cli/*.c tests/*.c examples/*.c)
 lint_headers := $(wildcard common/*.h daemon/*.h client/*.h cli/*.h tests/*.h)
-lint_flags = -std=c17 -D_GNU_SOURCE -I. -Icommon $(call flags_of,$(packages))
+lint_flags = -std=c17 -D_GNU_SOURCE -I. -Icommon -Iclient $(call flags_of,$(packages))
 jobs := $(shell nproc)
 
 .PHONY: lint-format lint-tidy lint-cppcheck lint-shell lint-man

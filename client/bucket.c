@@ -79,9 +79,9 @@ static int call_by_name(struct memstore *store, enum operation operation, const 
 int memstore_bucket_create(struct memstore *store, const char *name,
                            const struct memstore_bucket_options *options)
 {
-    struct memstore_bucket_options ours;
+    struct memstore_bucket_options ours = {0};
     struct bucket_request fixed = {0};
-    struct answer answer;
+    struct answer answer = {0};
     int r = bucket_check(name);
 
     if (r == 0)
@@ -115,7 +115,7 @@ static int finish(struct memstore *store, const struct answer *answer, const cha
 
 int memstore_bucket_drop(struct memstore *store, const char *name)
 {
-    struct answer answer;
+    struct answer answer = {0};
     int r = bucket_check(name);
 
     if (r == 0)
@@ -126,7 +126,7 @@ int memstore_bucket_drop(struct memstore *store, const char *name)
 int memstore_bucket_keep(struct memstore *store, const char *name)
 {
     struct bucket_name_request fixed = {0};
-    struct answer answer;
+    struct answer answer = {0};
     int r = bucket_check(name);
 
     if (r < 0)
@@ -139,9 +139,9 @@ int memstore_bucket_keep(struct memstore *store, const char *name)
 int memstore_bucket_set(struct memstore *store, const char *name,
                         const struct memstore_bucket_options *options)
 {
-    struct memstore_bucket_options ours;
+    struct memstore_bucket_options ours = {0};
     struct bucket_request fixed = {0};
-    struct answer answer;
+    struct answer answer = {0};
     int r = bucket_check(name);
 
     if (r == 0)
@@ -198,7 +198,7 @@ int memstore_bucket_info(struct memstore *store, const char *name,
                          struct memstore_bucket_info *ret_info, size_t info_size)
 {
     struct bucket_info info;
-    struct answer answer;
+    struct answer answer = {0};
     int r = bucket_check(name);
 
     if (r == 0)
@@ -298,7 +298,7 @@ static int page_read(struct buckets *buckets, const struct answer *answer)
 /* Asks for the next page. Returns as page_read. */
 static int page_get(struct memstore *store, struct buckets *buckets)
 {
-    struct answer answer;
+    struct answer answer = {0};
     int r = call_by_name(store, OPERATION_BUCKET_LIST, buckets->last, &answer);
 
     if (r < 0)

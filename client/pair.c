@@ -48,7 +48,7 @@ struct plan {
 static int plan_init(struct plan *plan, enum operation operation, const struct key *source,
                      const struct key *target, const struct memstore_pair_options *options)
 {
-    struct memstore_pair_options ours;
+    struct memstore_pair_options ours = {0};
     int r = key_check(source->bytes, source->length);
 
     if (r == 0)

@@ -31,7 +31,7 @@ int memstore_put(struct memstore *store, const void *key, size_t key_length, con
                  struct memstore_object **ret_object)
 {
     const struct part part = {value, value_size};
-    struct put_head head;
+    struct put_head head = {0};
     int r = value_check(value, value_size);
 
     if (r == 0)

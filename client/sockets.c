@@ -11,7 +11,8 @@
 /* Held while a socket is made or closed, and by a fork: so a child finds every copy that it has,
  * and no number that has become another file's. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static LIST_HEAD(, channel) all = LIST_HEAD_INITIALIZER(all);
+LIST_HEAD(channel_list, channel);
+static struct channel_list all = LIST_HEAD_INITIALIZER(all);
 
 int sockets_open(struct channel *channel)
 {

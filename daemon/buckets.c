@@ -63,7 +63,7 @@ int store_bucket_find(struct store *store, const struct store_bucket_name *name,
 /* Makes it the one at hand. -ENOENT. */
 static int open_by_name(struct store *store, const struct store_bucket_name *name)
 {
-    uint32_t id;
+    uint32_t id = 0;
     int r = store_bucket_find(store, name, &id);
 
     if (r == 0)
@@ -109,10 +109,10 @@ static int find_next(MDB_cursor *cursor, const struct store_bucket_name *after, 
 int store_bucket_next(struct store *store, const struct store_bucket_name *after,
                       struct store_bucket *ret_bucket)
 {
-    MDB_cursor *cursor;
+    MDB_cursor *cursor = NULL;
     MDB_val row = {0};
     MDB_txn *txn;
-    uint32_t id;
+    uint32_t id = 0;
     int r = store_reader(store, &txn);
 
     if (r == 0)
@@ -184,7 +184,7 @@ int store_bucket_create(struct store *store, const struct store_bucket_name *nam
 {
     struct bucket bucket = {
         .settings = *settings, .owner = owner, .name_length = (uint32_t)name->length};
-    uint32_t id;
+    uint32_t id = 0;
     int r = store_bucket_find(store, name, &id);
 
     if (r != -ENOENT)
@@ -204,7 +204,7 @@ int store_bucket_set(struct store *store, const struct store_bucket_name *name, 
                      const struct bucket_settings *settings)
 {
     struct bucket bucket;
-    uint32_t id;
+    uint32_t id = 0;
     int r = open_by_name(store, name);
 
     if (r < 0)
@@ -287,7 +287,7 @@ int store_bucket_drop(struct store *store, const struct store_bucket_name *name)
 int store_bucket_keep(struct store *store, const struct store_bucket_name *name, uint32_t owner)
 {
     struct bucket bucket;
-    uint32_t id;
+    uint32_t id = 0;
     int r = open_by_name(store, name);
 
     if (r < 0)
@@ -316,7 +316,7 @@ struct kept_bucket {
 int buckets_keep(struct store *store, struct kept_buckets *ret_kept)
 {
     struct kept_buckets kept = {0};
-    MDB_cursor *cursor;
+    MDB_cursor *cursor = NULL;
     MDB_val key, row;
     MDB_txn *txn;
     int r = store_reader(store, &txn);

@@ -34,7 +34,7 @@ bool store_has_dropped(const struct store *store)
 /* The bucket to go on with. */
 static int first_dropped(struct store *store, uint32_t *ret_id)
 {
-    MDB_cursor *cursor;
+    MDB_cursor *cursor = NULL;
     MDB_val key, data;
     MDB_txn *txn;
     int r = store_reader(store, &txn);

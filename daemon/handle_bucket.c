@@ -126,7 +126,7 @@ static int answer_bucket(struct request *request, const struct store_bucket_name
 
 int handle_bucket_create(struct request *request)
 {
-    struct store_bucket_name name;
+    struct store_bucket_name name = {0};
     struct bucket_request fixed;
     uint32_t owner = 0;
     int r = take_bucket_request(request, &fixed, &name);
@@ -146,7 +146,7 @@ int handle_bucket_create(struct request *request)
 
 int handle_bucket_set(struct request *request)
 {
-    struct store_bucket_name name;
+    struct store_bucket_name name = {0};
     struct bucket_request fixed;
     int r = take_bucket_request(request, &fixed, &name);
 
@@ -160,7 +160,7 @@ int handle_bucket_set(struct request *request)
 
 int handle_bucket_drop(struct request *request)
 {
-    struct store_bucket_name name;
+    struct store_bucket_name name = {0};
     int r = take_name_request(request, &name);
 
     if (r != 1)
@@ -172,7 +172,7 @@ int handle_bucket_drop(struct request *request)
 int handle_bucket_keep(struct request *request)
 {
     const struct owner *owner = request->client->owner;
-    struct store_bucket_name name;
+    struct store_bucket_name name = {0};
     int r = take_name_request(request, &name);
 
     if (r != 1)
@@ -186,7 +186,7 @@ int handle_bucket_keep(struct request *request)
 
 int handle_bucket_info(struct request *request)
 {
-    struct store_bucket_name name;
+    struct store_bucket_name name = {0};
     int r = take_name_request(request, &name);
 
     return r == 1 ? answer_bucket(request, &name) : r;

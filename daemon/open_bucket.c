@@ -32,7 +32,7 @@ static int write_counters(struct store *store, const struct open_bucket *bucket)
 static int read_bucket(struct store *store, uint32_t id, struct open_bucket *ret_bucket)
 {
     MDB_val key = {.mv_data = &id, .mv_size = sizeof(id)};
-    MDB_val row;
+    MDB_val row = {0};
     MDB_txn *txn;
     int r = store_reader(store, &txn);
 

@@ -38,7 +38,7 @@ int store_next_owner(struct store *store, uint32_t from, uint32_t *ret_owner)
 int64_t store_count_owned(struct store *store, uint32_t owner, int64_t most)
 {
     int64_t count = 0;
-    MDB_cursor *cursor;
+    MDB_cursor *cursor = NULL;
     struct end_key key;
     MDB_val row, none;
     MDB_txn *txn;

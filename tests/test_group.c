@@ -624,7 +624,7 @@ END_TEST
 /* It is no failure, like a GET that finds nothing. */
 START_TEST(get_of_what_is_known_fails_no_batch)
 {
-    const int statuses[] = {0, -EALREADY, 0};
+    static const int statuses[] = {0, -EALREADY, 0};
     const struct condition newer = {.kinds = CONDITION_NOT_VERSION, .version = canary_version()};
 
     clear();
