@@ -41,6 +41,25 @@ START_TEST(workers_share_a_scratch_store)
 }
 END_TEST
 
+START_TEST(processes_share_a_cache)
+{
+    unsigned long long rendered, evicted, used, max;
+    char *output = run_example("cache");
+
+    ck_assert_int_eq(sscanf(output,
+                            "4 processes, 8000 requests: %llu pages rendered, %llu made room, "
+                            "%llu bytes of %llu",
+                            &rendered, &evicted, &used, &max),
+                     4);
+    ck_assert_uint_le(used, max);
+    ck_assert_uint_gt(rendered, 100);  /* more than fit, so others had to go, */
+    ck_assert_uint_lt(rendered, 4000); /* and yet most were found */
+    ck_assert_uint_gt(evicted, 0);
+    ck_assert_uint_le(rendered - evicted, 100);
+    free(output);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("examples");
@@ -49,6 +68,7 @@ int main(void)
     tcase_add_checked_fixture(examples, setup, harness_teardown);
     tcase_set_timeout(examples, 60);
     tcase_add_test(examples, workers_share_a_scratch_store);
+    tcase_add_test(examples, processes_share_a_cache);
     suite_add_tcase(suite, examples);
     return harness_main(suite);
 }
