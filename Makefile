@@ -29,9 +29,10 @@ COMMON := marks boottime connection ring metadata size socket_path record entry 
 DAEMON := main guard closer options lock_file data_folder memory listener \
 	server client request body answer \
 	handle_session handle_put handle_get handle_object handle_add handle_bucket handle_status \
-	handle_waiting condition batch bulk upload rings idle direct pins listing lifetimes remains \
-	statistics state store counters open_bucket buckets quota dropped reserve objects pair add evict hand uses \
-	ends expiry owners blob group garbage spares scan events history table waits watches locks etag log
+	handle_waiting condition batch bulk upload rings idle direct pins listing lifetimes shortage \
+	remains statistics state store counters open_bucket buckets quota dropped reserve objects pair \
+	add evict hand uses ends expiry owners blob group garbage spares scan events history table \
+	waits watches locks etag log
 CLIENT := handle pool turns channel connect await sockets ringing stream memfd bulk identity fork \
 	environment direct message object condition put_head put get view key add wait watch lock \
 	once list pair touch bucket writer reserve batch batch_answers pipeline atomic url stats holders
@@ -53,12 +54,12 @@ packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
 TESTS := common connection store events lifetimes daemon protocol buffer ring window ringing scribble \
-	impostor group upload hostile patience pins waiting behaviour limit expiry ephemeral bucket \
+	impostor group upload hostile patience pins waiting behaviour limit expiry ephemeral bucket evict \
 	processes handle batch bulk writer reserve condition add wait watch lock once dropped command \
 	command_condition command_bucket command_waiting tree direct view fork holders examples \
 	install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
-THRICE := behaviour limit expiry ephemeral bucket processes handle batch bulk upload writer reserve \
+THRICE := behaviour limit expiry ephemeral bucket evict processes handle batch bulk upload writer reserve \
 	condition add wait watch lock once dropped command command_condition command_bucket \
 	command_waiting examples
 # These run twice, over the socket and through a ring.

@@ -42,6 +42,7 @@ struct direct {
     char *socket;
     struct identity identity;       /* its own: it may outlive the handle */
     const struct state_page *state; /* NULL in an heir */
+    struct marks marks;             /* mapped, if that could be done; the state tells how many */
 };
 
 /* All sessions of the process, for fork. */
@@ -84,6 +85,17 @@ static int session_map_state(struct direct *session, int folder)
     return 0;
 }
 
+/* Without them reads are not seen as uses. */
+static void session_map_marks(struct direct *session, int folder)
+{
+    int fd = openat(folder, MARKS_NAME, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return;
+    marks_map(&session->marks, fd);
+    close(fd);
+}
+
 /* Asks the daemon for the folder and the pin table. */
 static int session_start(struct direct *session, bool with_environment, int64_t deadline)
 {
@@ -104,6 +116,8 @@ static int session_start(struct direct *session, bool with_environment, int64_t 
     if (r == 0 && with_environment)
         r = session_map_state(session, fds[0]);
     if (r == 0 && with_environment)
+        session_map_marks(session, fds[0]);
+    if (r == 0 && with_environment)
         r = environment_open(fds[0], direct.map_size, &session->environment);
     close(fds[0]);
     close(fds[1]);
@@ -117,6 +131,7 @@ static void session_destroy(struct direct *session)
         munmap(session->pins, PIN_TABLE_SIZE);
     if (session->state)
         munmap((void *)(uintptr_t)session->state, STATE_SIZE);
+    marks_unmap(&session->marks);
     environment_close(session->environment);
     free(session->socket);
     free(session);
@@ -474,6 +489,15 @@ static uint64_t session_moved(const struct direct *session)
     return atomic_load_explicit(&session->state->buckets, memory_order_acquire);
 }
 
+/* The marks for reads of a bucket with that policy. */
+static struct marks session_marks(const struct direct *session, uint32_t policy)
+{
+    struct marks marks = session->marks;
+
+    marks.count = atomic_load_explicit(&session->state->marks, memory_order_acquire);
+    return policy == POLICY_LRU && marks_count_is_sound(marks.count) ? marks : (struct marks){0};
+}
+
 /* Looks whether the snapshot has the bucket, if there can be news. `moved` is from before. */
 static int look_at_bucket(struct direct_read *read, uint64_t moved)
 {
@@ -485,9 +509,11 @@ static int look_at_bucket(struct direct_read *read, uint64_t moved)
     r = reading_bucket(&read->reading, read->bucket, &row);
     if (r == -ENOENT)
         return identity_dropped(read->session->identity.name);
-    if (r == 0)
-        read->moved = moved;
-    return r;
+    if (r < 0)
+        return r;
+    read->moved = moved;
+    read->marks = session_marks(read->session, row.settings.policy);
+    return 0;
 }
 
 /* No read lay ready, or only one of a session that is over. */
@@ -564,6 +590,18 @@ int direct_find(struct direct_read *read, const void *key, size_t key_length,
     else if (r == -ENOENT)
         count_up(&counts->misses);
     return r;
+}
+
+void direct_note_use(struct direct_read *read, const void *key, size_t key_length, bool lasts)
+{
+    uint64_t version = atomic_load_explicit(&read->session->state->version, memory_order_relaxed);
+    _Atomic uint64_t *mark = marks_find(&read->marks, read->bucket, key, key_length);
+
+    /* Readers of the same object need not write again and again. */
+    if (lasts || MARK_VERSION(atomic_load_explicit(mark, memory_order_relaxed)) != version)
+        atomic_store_explicit(
+            mark, MARK(version, atomic_load_explicit(&read->count, memory_order_relaxed)),
+            memory_order_relaxed);
 }
 
 void direct_end_snapshot(struct direct_read *read)

@@ -10,6 +10,7 @@
 #ifndef MEMSTORE_DIRECT_H
 #define MEMSTORE_DIRECT_H
 
+#include "common/marks.h"
 #include "environment.h"
 
 #include <pthread.h>
@@ -30,6 +31,7 @@ struct direct_read {
     struct reading reading;
     uint32_t bucket;
     uint64_t moved;         /* session_moved() when it last looked at the bucket's row; 0: never */
+    struct marks marks;     /* of a bucket that evicts; else none. They are the session's */
     bool ended;             /* the snapshot is */
     _Atomic uint64_t count; /* reads made; only its user writes */
     unsigned counts;        /* where it counts for the daemon, too (pins.h) */
@@ -84,6 +86,17 @@ void direct_end(struct memstore *store, struct direct_read *read);
 /* Finds an object, as reading_find, and counts that for the daemon. */
 int direct_find(struct direct_read *read, const void *key, size_t key_length,
                 struct record *ret_record);
+
+/* The read has found an object, which is not what was used least recently then. `lasts`: it will
+ * be used beyond the read. */
+void direct_note_use(struct direct_read *read, const void *key, size_t key_length, bool lasts);
+
+static inline void direct_use(struct direct_read *read, const void *key, size_t key_length,
+                              bool lasts)
+{
+    if (read->marks.all)
+        direct_note_use(read, key, key_length, lasts);
+}
 
 /* Ends the snapshot only, before the read. */
 void direct_end_snapshot(struct direct_read *read);

@@ -110,6 +110,8 @@ int get_directly(struct memstore *store, const struct get *get, struct memstore_
     if (r < 0)
         return r;
     r = direct_find(read, get->key, key_length, &record);
+    if (r == 0)
+        direct_use(read, get->key, key_length, false);
     if (r == 0 && get->known != 0 && record.version == get->known)
         r = key_unchanged(get->key, key_length, get->known);
     else if (r == 0 && get->fixed.offset > record.size)

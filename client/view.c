@@ -83,6 +83,8 @@ static int view_direct(struct memstore *store, const void *key, size_t key_lengt
     if (r < 0)
         return r;
     r = direct_find(read, key, key_length, &record);
+    if (r == 0)
+        direct_use(read, key, key_length, record.blob != 0);
     if (r == 0 && known != 0 && record.version == known)
         r = key_unchanged(key, key_length, known);
     else if (r == 0 && record.blob)

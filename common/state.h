@@ -16,7 +16,12 @@ struct state_page {
      * the same number before, and looked into a snapshot that was begun after it, need not look
      * again. Never 0. */
     _Atomic uint64_t buckets;
-    uint8_t reserved[STATE_SIZE - 8];
+    uint8_t reserved[56];
+    /* What moves with each commit has a line of its own: it is for readers of buckets that evict.
+     */
+    _Atomic uint64_t version; /* of the newest change */
+    _Atomic uint64_t marks;   /* how many there are (marks.h); 0: none */
+    uint8_t more_reserved[STATE_SIZE - 64 - 16];
 };
 static_assert(sizeof(struct state_page) == STATE_SIZE, "state_page");
 

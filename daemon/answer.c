@@ -4,6 +4,7 @@
 #include "entry.h"
 #include "lifetimes.h"
 #include "server.h"
+#include "shortage.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,9 +12,6 @@
 
 /* Processes that an error names as holders of memory. */
 #define HOLDERS_NAMED 8
-
-/* How often objects are evicted for the memory that one request lacks. */
-#define EVICTIONS_MAX 16
 
 void request_answer_no_bucket(struct client *client, const struct frame_header *request,
                               uint32_t bucket)
@@ -75,14 +73,13 @@ static void describe_holders(struct server *server, char *text, size_t size)
     snprintf(text + length, size - length, ")");
 }
 
-/* Makes room for the client's next try in a bucket that evicts. */
-static bool evict_for_memory(struct request *request, uint32_t bucket)
+static bool ease_shortage(struct request *request, uint32_t bucket)
 {
     const struct frame_header *header = request->header;
-    struct client *client = request->client;
 
-    return store_evicts(request->store, bucket) && client->evictions++ < EVICTIONS_MAX &&
-           store_evict(request->store, bucket, (uint64_t)header->length + header->bulk_length) > 0;
+    if (request->in_batch)
+        return shortage_note(request->client, bucket);
+    return shortage_ease(request->client, bucket, (uint64_t)header->length + header->bulk_length);
 }
 
 static int answer_no_memory(struct request *request, uint32_t bucket)
@@ -95,7 +92,7 @@ static int answer_no_memory(struct request *request, uint32_t bucket)
     /* What was replaced or deleted may be free by now. */
     if (!server->collected)
         return -ENOBUFS;
-    if (evict_for_memory(request, bucket))
+    if (ease_shortage(request, bucket))
         return -EINPROGRESS;
     server->refused++;
     describe_holders(server, holders, sizeof(holders));

@@ -3,6 +3,7 @@
 #include "guard.h"
 #include "request.h"
 #include "server.h"
+#include "shortage.h"
 
 #include <errno.h>
 #include <string.h>
@@ -314,6 +315,8 @@ static int do_group(struct batch *batch)
         server->failure = -ENOTRECOVERABLE;
     if (r != -EINPROGRESS || server->failure)
         return r;
+    if (batch->client->is_short)
+        shortage_ease(batch->client, batch->evicting, batch->values + batch->header->bulk_length);
     r = store_group_make_room(server->store);
     return r < 0 && r != -EAGAIN && r != -EINPROGRESS ? fail_whole(batch, r) : -EINPROGRESS;
 }

@@ -333,7 +333,7 @@ static int handle(struct client *client, const struct frame *frame)
     if (client->dead || r == -EINPROGRESS)
         return r;
     client->short_since = 0;
-    client->evictions = 0;
+    client->shortages = 0;
     if (r < 0) {
         client_answer_error(client, &frame->header, r, "%s", strerror(-r));
         client->closing = true;

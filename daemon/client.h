@@ -55,7 +55,8 @@ struct client {
     bool is_active;                /* rings.h */
     bool is_warm;                  /* idle.h */
     uint64_t bulk_used;            /* when the bulk buffer was */
-    int evictions;                 /* how often some were made for the memory that it lacks */
+    bool is_short;                 /* its batch found no memory (shortage.h) */
+    unsigned shortages;            /* how often its request found none, and objects were evicted */
     int64_t short_since;           /* when there was no room for its request, boottime.h; or 0 */
     TAILQ_ENTRY(client) all, ready, replied, waiting, active, warm, direct, dead_entry;
 };

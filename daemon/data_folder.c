@@ -240,7 +240,7 @@ int data_folder_open(struct data_folder *folder, const struct options *options, 
 void data_folder_close(struct data_folder *folder, bool remove)
 {
     static const char *const files[] = {"data.mdb",     "lock.mdb", "new/data.mdb",
-                                        "new/lock.mdb", STATE_NAME, MARKS_FILE};
+                                        "new/lock.mdb", STATE_NAME, MARKS_NAME};
     char path[PATH_MAX + 16];
 
     if (folder->lock.fd < 0)

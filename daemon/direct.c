@@ -122,7 +122,7 @@ static int open_folder(struct direct *direct, const char *socket)
     if (r == 0)
         r = open_file(direct, "lock.mdb", group ? 0660 : 0600);
     if (r == 0)
-        r = open_file(direct, MARKS_FILE, group ? 0660 : 0600);
+        r = open_file(direct, MARKS_NAME, group ? 0660 : 0600);
     if (r == 0)
         r = open_file(direct, ".", group ? 0710 : 0700);
     return r;

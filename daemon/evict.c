@@ -13,7 +13,7 @@
 #define EVICTIONS_MAX 64
 #define EVICTIONS_MAX_AHEAD 256 /* for a batch, which begins anew then */
 
-#define FOR_MEMORY 32 /* objects that are evicted at least where memory is short */
+#define ROW_BYTES 64 /* that an object has besides its value, at least */
 
 /* What there is to be room for. */
 struct room {
@@ -256,19 +256,20 @@ int store_group_make_room(struct store *store)
     return r == -ENOENT ? -EDQUOT : r;
 }
 
-int store_evict(struct store *store, uint32_t bucket, uint64_t size)
+int64_t store_evict(struct store *store, uint32_t bucket, uint64_t size)
 {
-    struct room room = {.check = check_counters};
-    const struct bucket_counters *counters;
+    struct room room = {.check = check_counters, .objects = UINT64_MAX};
+    uint64_t before;
     int r = store_open_bucket(store, bucket);
 
     if (r < 0)
         return r;
-    counters = &store->bucket->counters;
-    room.used = excess(counters->used, size);
-    room.objects = excess(counters->objects, FOR_MEMORY);
+    before = store->bucket->counters.used;
+    room.used = excess(before, size);
     r = evict_ahead(store, bucket, &room);
-    return room.evicted > 0 ? room.evicted : r;
+    if (room.evicted == 0)
+        return r;
+    return (int64_t)(before - store->bucket->counters.used) + ROW_BYTES * room.evicted;
 }
 
 void store_set_pins(struct store *store, const struct store_pins *pins)

@@ -75,6 +75,8 @@ int handle_get(struct request *request)
     if (r != 1)
         return r;
     r = store_get(request->store, &key, &record, &value);
+    if (r == 0)
+        store_use(request->store, &key);
     if (r == 0 && request->condition)
         r = condition_decide(request->condition, &record);
     if (r == -EALREADY) /* its client has it, and uses it */
@@ -95,7 +97,6 @@ int handle_get(struct request *request)
     if (length > LARGE && !request->in_batch && request_must_wait(request->client))
         return -EINPROGRESS;
     request->client->moved += length;
-    store_use(request->store, &key);
     statistics_note_read(request->client->server, fixed.bucket, 0);
     return answer_value(request, &record, value + fixed.offset, length, room);
 }

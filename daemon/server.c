@@ -189,6 +189,7 @@ int server_commit(struct server *server)
     int r = store_commit(server->store);
     struct client *client, *next;
 
+    state_tell(server->direct.state, store_version(server->store), store_marks(server->store));
     if (store_buckets_moved(server->store))
         state_move_buckets(server->direct.state);
     for (client = TAILQ_FIRST(&server->replied); client; client = next) {

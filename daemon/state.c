@@ -40,3 +40,15 @@ void state_move_buckets(struct state_page *page)
 {
     atomic_fetch_add_explicit(&page->buckets, 1, memory_order_release);
 }
+
+static void set(_Atomic uint64_t *place, uint64_t value)
+{
+    if (atomic_load_explicit(place, memory_order_relaxed) != value)
+        atomic_store_explicit(place, value, memory_order_release);
+}
+
+void state_tell(struct state_page *page, uint64_t version, uint64_t marks)
+{
+    set(&page->marks, marks);
+    set(&page->version, version);
+}

@@ -284,12 +284,19 @@ int store_group_make_room(struct store *store);
 /* An object was read: it is not what was used least recently. */
 void store_use(struct store *store, const struct store_key *key);
 
+/* How many marks of uses there are (marks.h); 0: none. */
+uint64_t store_marks(const struct store *store);
+
+/* The newest version. */
+uint64_t store_version(const struct store *store);
+
 /* Whether a bucket evicts where it is full. */
 bool store_evicts(struct store *store, uint32_t bucket);
 
-/* Memory is short: evicts what a bucket used least recently, so many bytes and a few objects at
- * least, if it evicts at all. Returns how many objects. Errors as of a change. */
-int store_evict(struct store *store, uint32_t bucket, uint64_t size);
+/* Memory is short: evicts what was used least recently in a bucket, up to about so many bytes; less
+ * where it asks for a commit first. Returns how many, 0 if there is nothing. Errors as of a change.
+ */
+int64_t store_evict(struct store *store, uint32_t bucket, uint64_t size);
 
 /* How the store learns which blobs are viewed in place: ids, as for store_collect, that end with
  * free(). */

@@ -326,7 +326,7 @@ static void upload_continue(struct upload *upload, uint64_t *cost)
         return;
     if (r != 0) {
         client->short_since = 0;
-        client->evictions = 0;
+        client->shortages = 0;
         upload_cancel(upload);
         client_go_on(client);
     } else if (upload_waits(upload)) {

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,9 +49,8 @@ static int marks_make(struct store *store)
 
     if (r == 0)
         r = marks_map(&uses->marks, uses->fd);
-    /* One without its memory is none: readers see that by its size. */
-    if (r < 0 && ftruncate(uses->fd, 0) < 0)
-        r = -errno;
+    if (r == 0)
+        uses->marks.count = (uint64_t)marks_size(store) / sizeof(uint64_t);
     return r;
 }
 
@@ -60,7 +60,7 @@ int uses_start(struct store *store)
     char path[PATH_MAX];
     struct stat file;
 
-    if (snprintf(path, sizeof(path), "%s/" MARKS_FILE, store->folder) >= (int)sizeof(path))
+    if (snprintf(path, sizeof(path), "%s/" MARKS_NAME, store->folder) >= (int)sizeof(path))
         return -ENAMETOOLONG;
     uses->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (uses->fd < 0 || fstat(uses->fd, &file) < 0)
@@ -121,10 +121,15 @@ void use_init(const struct store *store, const MDB_val *row, const struct record
               struct use *use)
 {
     const struct marks *marks = &store->uses.marks;
+    const uint8_t *key = row->mv_data;
+    uint32_t bucket;
 
     use->time = MARK(record->version, 0);
-    if (marks->all)
-        use->mark = marks_find(marks, row->mv_data, row->mv_size);
+    if (!marks->all)
+        return;
+    memcpy(&bucket, key, sizeof(bucket));
+    bucket = ROW_BUCKET(0) ^ __builtin_bswap32(bucket);
+    use->mark = marks_find(marks, bucket, key + sizeof(bucket), row->mv_size - sizeof(bucket));
 }
 
 void uses_read(struct store *store, struct use *uses, size_t count)
@@ -146,7 +151,6 @@ static int write_mark(void *context)
 void store_use(struct store *store, const struct store_key *key)
 {
     struct uses *uses = &store->uses;
-    struct row_key row;
     struct use use;
 
     if (!uses->marks.all || store_open_bucket(store, key->bucket) < 0 ||
@@ -156,8 +160,17 @@ void store_use(struct store *store, const struct store_key *key)
         uses->count = 0;
     uses->version = store->totals.version;
     use.time = MARK(uses->version, uses->count < UINT16_MAX ? ++uses->count : UINT16_MAX);
-    row_key_init(&row, key);
-    use.mark = marks_find(&uses->marks, row.bytes, row.val.mv_size);
+    use.mark = marks_find(&uses->marks, key->bucket, key->data, key->length);
     if (guard_call(write_mark, &use) < 0)
         marks_mend(store);
+}
+
+uint64_t store_version(const struct store *store)
+{
+    return store->totals.version;
+}
+
+uint64_t store_marks(const struct store *store)
+{
+    return store->uses.marks.count;
 }
