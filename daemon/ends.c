@@ -181,9 +181,10 @@ static int drop_row(struct store *store, struct end_key *key)
 {
     int r = store_begin(store, &(struct claim){.ends = 2, .frees = true});
 
-    if (r == 0)
-        r = remove_row(store, key);
-    return r < 0 && store->change ? store_drop(store, r) : r;
+    if (r < 0)
+        return r;
+    r = remove_row(store, key);
+    return r < 0 ? store_drop(store, r) : 0;
 }
 
 /* The bucket is the one at hand. */

@@ -297,9 +297,10 @@ int store_settle(struct store *store)
 {
     int r = store_begin(store, &(struct claim){.rows = 1, .frees = true});
 
-    if (r == 0)
-        r = store_dirty(store);
-    return r < 0 && store->change ? store_drop(store, r) : r;
+    if (r < 0)
+        return r;
+    r = store_dirty(store);
+    return r < 0 ? store_drop(store, r) : 0;
 }
 
 uint64_t store_garbage_bytes(const struct store *store)

@@ -535,6 +535,28 @@ START_TEST(stale_rows_do_no_harm)
 }
 END_TEST
 
+/* One that a commit has to come before takes nothing back of what was done so far. */
+START_TEST(stale_rows_wait_for_a_commit)
+{
+    uint64_t version;
+    int r;
+
+    open_store(64 * MIB);
+    add_stale(12345, "none");
+    commit();
+    ck_assert_int_eq(put("before", 10, 0), 0);
+    do
+        r = store_take_version(store, &version);
+    while (r == 0);
+    ck_assert_int_eq(r, -EAGAIN);
+    ck_assert_int_eq(store_expire(store), -EAGAIN);
+    commit();
+    ck_assert(exists("before"));
+    expire_all();
+    expect_exact();
+}
+END_TEST
+
 /* ---- memory ---- */
 
 /* Long keys, so that few rows fill a page of either tree. */
@@ -673,6 +695,7 @@ int main(void)
     tcase_add_test(tcase, group_is_of_one_moment);
     tcase_add_loop_test(tcase, index_follows_the_objects, 0, 6);
     tcase_add_test(tcase, stale_rows_do_no_harm);
+    tcase_add_test(tcase, stale_rows_wait_for_a_commit);
     tcase_add_loop_test(tcase, memory_used_up_by_what_ends, 0, 4);
     tcase_add_test(tcase, many_take_several_turns);
     tcase_add_test(tcase, daemon_takes_away_what_ended_long_ago);
