@@ -53,19 +53,20 @@ test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
-TESTS := common connection store events lifetimes daemon protocol buffer ring window ringing scribble \
-	impostor group upload hostile patience pins waiting behaviour limit expiry ephemeral bucket evict \
-	processes handle batch bulk writer reserve condition add wait watch lock once dropped command \
-	command_condition command_bucket command_waiting tree direct view fork holders examples \
-	install systemd
+TESTS := common connection store bucket_store events lifetimes daemon protocol buffer ring window \
+	ringing scribble impostor group upload hostile patience pins waiting behaviour limit expiry \
+	ephemeral bucket bucket_raw bucket_load evict processes handle batch bulk writer reserve \
+	condition add wait watch lock once dropped command command_condition command_bucket \
+	command_waiting tree direct view fork holders examples install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
-THRICE := behaviour limit expiry ephemeral bucket evict processes handle batch bulk upload writer reserve \
+THRICE := behaviour limit expiry ephemeral bucket bucket_load evict processes handle batch bulk \
+	upload writer reserve \
 	condition add wait watch lock once dropped command command_condition command_bucket \
 	command_waiting examples
 # These run twice, over the socket and through a ring.
-TWICE := protocol buffer group hostile waiting
+TWICE := protocol buffer group hostile waiting bucket_raw
 # These have the daemon's parts in them.
-store_tests := $(addprefix $(BUILD)/tests/test_,store spares events lifetimes)
+store_tests := $(addprefix $(BUILD)/tests/test_,store bucket_store spares events lifetimes)
 harness_objects := $(BUILD)/tests/harness.o
 
 binaries := $(BUILD)/memstored $(BUILD)/memstore
@@ -126,7 +127,7 @@ $(BUILD)/tests/test_common $(BUILD)/tests/test_connection $(BUILD)/tests/test_im
 $(store_tests): $(filter-out $(BUILD)/daemon/main.o,$(daemon_objects))
 $(store_tests): packages_used = $(daemon_packages)
 $(BUILD)/tests/test_buffer $(BUILD)/tests/test_upload: packages_used = libxxhash
-raw_tests := protocol buffer ring window scribble group upload hostile patience pins waiting
+raw_tests := protocol buffer ring window scribble group upload hostile patience pins waiting bucket_raw
 $(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o $(BUILD)/tests/raw_ring.o
 shell_tests := command command_condition command_bucket command_waiting
 $(shell_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/shell.o

@@ -24,10 +24,11 @@ struct bucket_statistics {
 };
 
 struct bucket_counts;
+LIST_HEAD(bucket_counts_list, bucket_counts);
 
 struct statistics {
     struct table table; /* by bucket */
-    LIST_HEAD(, bucket_counts) all;
+    struct bucket_counts_list all;
 };
 
 /* Negative errno. */
