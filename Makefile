@@ -39,7 +39,8 @@ CLIENT := handle pool turns channel connect await sockets ringing stream memfd b
 CLI := main arguments check options option_values duration commands help help_objects \
 	help_waiting help_buckets help_store key text status condition input output doomed progress \
 	transfer objects report tally folder walk tree tree_put tree_get child wait watch lock once \
-	bucket bucket_show ephemeral print print_report json json_parts
+	bucket bucket_show ephemeral print print_report json json_parts json_report quantity sample \
+	picture top top_table top_lines top_json screen
 
 common_objects := $(COMMON:%=$(BUILD)/common/%.o)
 daemon_objects := $(DAEMON:%=$(BUILD)/daemon/%.o) $(common_objects)
@@ -48,7 +49,7 @@ cli_objects := $(CLI:%=$(BUILD)/cli/%.o) $(BUILD)/common/size.o
 
 daemon_packages := lmdb libsystemd libxxhash
 client_packages := lmdb
-cli_packages := jansson
+cli_packages := jansson ncursesw
 test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
@@ -57,12 +58,12 @@ TESTS := common connection store bucket_store events lifetimes daemon protocol b
 	ringing scribble impostor group upload hostile patience pins waiting behaviour limit expiry \
 	ephemeral bucket bucket_raw bucket_load evict processes handle batch bulk writer reserve \
 	condition add wait watch lock once dropped command command_condition command_bucket \
-	command_waiting tree direct view fork holders examples install systemd
+	command_waiting command_top picture tree direct view fork holders examples install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.
 THRICE := behaviour limit expiry ephemeral bucket bucket_load evict processes handle batch bulk \
 	upload writer reserve \
 	condition add wait watch lock once dropped command command_condition command_bucket \
-	command_waiting examples
+	command_waiting command_top examples
 # These run twice, over the socket and through a ring.
 TWICE := protocol buffer group hostile waiting bucket_raw
 # These have the daemon's parts in them.
@@ -129,9 +130,12 @@ $(store_tests): packages_used = $(daemon_packages)
 $(BUILD)/tests/test_buffer $(BUILD)/tests/test_upload: packages_used = libxxhash
 raw_tests := protocol buffer ring window scribble group upload hostile patience pins waiting bucket_raw
 $(raw_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/raw.o $(BUILD)/tests/raw_ring.o
-shell_tests := command command_condition command_bucket command_waiting
+shell_tests := command command_condition command_bucket command_waiting command_top
 $(shell_tests:%=$(BUILD)/tests/test_%): $(BUILD)/tests/shell.o
 $(shell_tests:%=$(BUILD)/tests/test_%): packages_used = jansson
+$(BUILD)/tests/test_command_top: $(BUILD)/tests/terminal.o
+$(BUILD)/tests/test_picture: $(filter-out $(BUILD)/cli/main.o,$(cli_objects))
+$(BUILD)/tests/test_picture: packages_used = $(cli_packages)
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(harness_objects) $(BUILD)/libmemstore.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call libs_of,$(test_packages) $(client_packages) $(packages_used))

@@ -165,6 +165,7 @@ enum status arguments_init(struct arguments *arguments, int argc, char **argv)
         .length = MEMSTORE_TO_END,
         .from = MEMSTORE_FROM_NOW,
         .delta = 1,
+        .interval_ms = 1000,
         .condition.size = sizeof(arguments->condition),
         .settings.size = sizeof(arguments->settings),
     };
@@ -201,11 +202,16 @@ const char *arguments_operand(const struct arguments *arguments, int index)
 
 struct memstore_options arguments_store(const struct arguments *arguments)
 {
+    const struct command *command = arguments->command;
+    int timeout_ms = command->timeout_ms;
+
+    if (arguments->timeout_ms > 0 && !command->waits)
+        timeout_ms = arguments->timeout_ms;
     return (struct memstore_options){
         .size = sizeof(struct memstore_options),
         .socket = arguments->socket,
-        .bucket = arguments->command->is_global ? "default" : arguments->bucket,
-        .timeout_ms = arguments->command->waits ? 0 : arguments->timeout_ms,
+        .bucket = command->is_global ? "default" : arguments->bucket,
+        .timeout_ms = timeout_ms,
     };
 }
 

@@ -3,6 +3,7 @@
 #define MEMSTORE_CLI_ARGUMENTS_H
 
 #include "client/memstore.h"
+#include "picture.h"
 #include "status.h"
 
 #include <stdbool.h>
@@ -36,6 +37,9 @@ struct arguments {
     struct memstore_condition condition; /* see arguments_condition */
     struct memstore_bucket_options settings;
     bool is_ephemeral;
+    int interval_ms; /* between two looks of top */
+    enum picture_order order;
+    bool is_once;
     bool is_long;
     bool ends_with_nul;
     bool is_json;

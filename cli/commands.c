@@ -5,6 +5,7 @@
 #include "objects.h"
 #include "options.h"
 #include "report.h"
+#include "top.h"
 #include "transfer.h"
 #include "tree.h"
 #include "waiting.h"
@@ -218,6 +219,15 @@ static const struct command commands[] = {
      .run = report_holders,
      .help = help_holders,
      .is_global = true},
+    {.name = "top",
+     .options = "iSoJ",
+     .operands = "",
+     .least = 0,
+     .most = 0,
+     .run = top_run,
+     .help = help_top,
+     .is_global = true,
+     .timeout_ms = 1000},
     {0},
 };
 

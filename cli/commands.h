@@ -32,6 +32,7 @@ struct command {
     bool is_global;    /* has nothing to do with the bucket of the user's choice */
     bool waits;        /* for others: --timeout is how long, and not how long a call may take */
     bool takes_number; /* which may begin with a dash */
+    int timeout_ms;    /* of a call, where none is given; 0: the library's */
 };
 
 /* The command of a group (NULL: of no group) with this name. NULL: there is none. */

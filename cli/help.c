@@ -26,6 +26,7 @@ static const char help_general[] =
     "  bucket create NAME     make a bucket; also bucket drop, ls, info and set\n"
     "  stats                  show how full the store is\n"
     "  holders                show which processes read in place and what they keep\n"
+    "  top                    a live screen of all that\n"
     "\n"
     "Options of every command:\n"
     "  -s, --socket SOCKET    the daemon's socket (default: $MEMSTORE_SOCKET, else\n"

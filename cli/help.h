@@ -10,6 +10,6 @@ extern const char help_put[], help_get[], help_exists[], help_rm[], help_ls[], h
 extern const char help_wait[], help_watch[], help_lock[], help_once[];
 extern const char help_bucket[], help_bucket_create[], help_bucket_drop[], help_bucket_ls[],
     help_bucket_info[], help_bucket_set[];
-extern const char help_stats[], help_holders[];
+extern const char help_stats[], help_holders[], help_top[];
 
 #endif

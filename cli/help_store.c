@@ -25,3 +25,27 @@ const char help_holders[] =
     "Examples:\n"
     "  memstore holders\n"
     "  memstore holders --json | jq '.[] | select(.pinned > 0)'\n";
+
+const char help_top[] =
+    "Usage: memstore top [--interval TIME] [--sort size|rate|name] [--once | --json]\n"
+    "\n"
+    "Shows what the store is doing: the buckets with what is in them and what happens each "
+    "second,\n"
+    "clients, memory, and who holds values in place. On a terminal it is a live screen; if the\n"
+    "daemon goes away, it waits for the next one. HIT % is the part of the last interval's reads\n"
+    "that found their object.\n"
+    "\n"
+    "      --interval TIME  look so often: 500ms, 5s; a plain number is seconds (default: 1)\n"
+    "      --sort ORDER     by size (default), rate or name\n"
+    "      --once           print what can be seen of one interval, and end; so it is also where\n"
+    "                       standard input or output is no terminal\n"
+    "      --json           the same as a JSON object\n"
+    "\n"
+    "Keys: q quits; s, r and n sort by size, rate and name; arrows, page up and down, home and "
+    "end\n"
+    "scroll.\n"
+    "\n"
+    "Examples:\n"
+    "  memstore top\n"
+    "  memstore top --once --interval 5 --sort rate\n"
+    "  memstore top --json | jq -r '.buckets[] | [.name, .hit_rate] | @tsv'\n";

@@ -17,15 +17,10 @@ enum status json_list(const struct memstore_list *list);
 
 enum status json_object_info(const struct memstore_object *object);
 
-enum status json_stats(const struct memstore_stats *stats);
-
 /* What a command on many objects did. */
 enum status json_tally(const struct tally *tally);
 
 /* An object on a line of its own; a gap has no key. */
 enum status json_event(const struct memstore_event *event);
-
-/* One array, a holder a line. */
-enum status json_holders(const struct memstore_holder *holders, size_t count);
 
 #endif

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define INTERVAL_LEAST 50 /* milliseconds between two looks of top */
+
 enum status value_timeout(struct arguments *arguments, const char *text)
 {
     int64_t milliseconds;
@@ -186,5 +188,33 @@ enum status value_policy(struct arguments *arguments, const char *text)
         settings->policy = MEMSTORE_POLICY_LRU;
     else
         return complain_usage(arguments_name(arguments), "policy '%s' is not refuse or lru", text);
+    return STATUS_DONE;
+}
+
+/* ---- top ---- */
+
+enum status value_interval(struct arguments *arguments, const char *text)
+{
+    int64_t milliseconds;
+
+    if (duration_parse(text, &milliseconds) < 0 || milliseconds < INTERVAL_LEAST ||
+        milliseconds > INT_MAX)
+        return complain_usage("top",
+                              "interval '%s' is not a time of at least %d ms, such as 0.5 or 5s",
+                              text, INTERVAL_LEAST);
+    arguments->interval_ms = (int)milliseconds;
+    return STATUS_DONE;
+}
+
+enum status value_order(struct arguments *arguments, const char *text)
+{
+    if (strcmp(text, "size") == 0)
+        arguments->order = PICTURE_BY_SIZE;
+    else if (strcmp(text, "rate") == 0)
+        arguments->order = PICTURE_BY_RATE;
+    else if (strcmp(text, "name") == 0)
+        arguments->order = PICTURE_BY_NAME;
+    else
+        return complain_usage("top", "'%s' is nothing to sort by: size, rate or name", text);
     return STATUS_DONE;
 }

@@ -28,4 +28,7 @@ enum status value_max_size(struct arguments *arguments, const char *text);
 enum status value_max_objects(struct arguments *arguments, const char *text);
 enum status value_policy(struct arguments *arguments, const char *text);
 
+enum status value_interval(struct arguments *arguments, const char *text);
+enum status value_order(struct arguments *arguments, const char *text);
+
 #endif

@@ -38,6 +38,9 @@ const struct option options_long[] = {
     {"max-objects", required_argument, NULL, 'O'},
     {"policy", required_argument, NULL, 'p'},
     {"exist-ok", no_argument, NULL, 'k'},
+    {"interval", required_argument, NULL, 'i'},
+    {"sort", required_argument, NULL, 'S'},
+    {"once", no_argument, NULL, 'o'},
     {NULL, 0, NULL, 0},
 };
 
@@ -90,6 +93,9 @@ static void take_plain(struct arguments *arguments, int letter, const char *text
     case 'e':
         arguments->is_ephemeral = true;
         break;
+    case 'o':
+        arguments->is_once = true;
+        break;
     case 'N':
         arguments->condition.if_absent = 1;
         break;
@@ -131,6 +137,10 @@ enum status option_take(struct arguments *arguments, int letter, char *text)
         return value_max_objects(arguments, text);
     case 'p':
         return value_policy(arguments, text);
+    case 'i':
+        return value_interval(arguments, text);
+    case 'S':
+        return value_order(arguments, text);
     case 'x':
         return value_until(arguments, MEMSTORE_UNTIL_EXISTS);
     case 'g':

@@ -2,7 +2,7 @@
 
 #include "arguments.h"
 #include "client/memstore.h"
-#include "json.h"
+#include "json_report.h"
 #include "print.h"
 
 #include <stdlib.h>

@@ -620,7 +620,7 @@ START_TEST(help_teaches)
 {
     static const char *const commands[] = {"put",   "get",  "exists", "rm",      "ls",    "info",
                                            "cp",    "mv",   "url",    "stats",   "touch", "wait",
-                                           "watch", "lock", "once",   "holders", "add"};
+                                           "watch", "lock", "once",   "holders", "add",   "top"};
     char *output = output_of(0, "memstore --help");
 
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
