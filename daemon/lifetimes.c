@@ -12,8 +12,10 @@
 /* While the machine sleeps epoll's clock stands still, and that of lifetimes goes on. */
 #define SLEEP_MAX (60 * UINT64_C(1000000))
 
-/* How often the objects of a client that has as many as it may are counted anew, microseconds. */
+/* How often the objects of a client that has nearly as many as it may are counted anew,
+ * microseconds. One that has fewer is counted again when it has put the rest. */
 #define COUNT_INTERVAL 1000000
+#define NEARLY (EPHEMERAL_MAX - EPHEMERAL_MAX / 16)
 
 /* ---- owners ---- */
 
@@ -63,7 +65,7 @@ static int owner_create(struct server *server, struct owner **ret_owner)
     return 0;
 }
 
-/* Others may have deleted or replaced what was the client's. */
+/* What was the client's may have been deleted or replaced since, by others or by itself. */
 static int count_anew(struct client *client)
 {
     struct owner *owner = client->owner;
@@ -72,11 +74,11 @@ static int count_anew(struct client *client)
 
     if (owner->counted && now - owner->counted < COUNT_INTERVAL)
         return -EDQUOT;
-    owner->counted = now;
     count = store_count_owned(client->server->store, owner->number, EPHEMERAL_MAX);
     if (count < 0)
         return (int)count;
     owner->objects = (uint32_t)count;
+    owner->counted = count < NEARLY ? 0 : now;
     return count < EPHEMERAL_MAX ? 0 : -EDQUOT;
 }
 

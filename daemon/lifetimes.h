@@ -16,7 +16,7 @@ struct server;
 struct owner {
     uint32_t number;
     uint32_t objects; /* at most; counted anew where that is too many */
-    uint64_t counted; /* when that was last done */
+    uint64_t counted; /* when that was last done; 0: it may be done again */
     STAILQ_ENTRY(owner) entry;
 };
 

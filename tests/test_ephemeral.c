@@ -316,6 +316,19 @@ START_TEST(so_many_and_no_more)
 }
 END_TEST
 
+/* What is put again and again is one, however often in a second. */
+START_TEST(one_that_is_put_often_is_one)
+{
+    const int puts = harness_calls_by_socket() ? 1000 : 2 * LIMIT + 1000;
+    struct memstore *owner = harness_open(server);
+
+    for (int i = 0; i < puts; i++)
+        must_put(owner, "mark", "here");
+    memstore_close(owner);
+    await_objects(0);
+}
+END_TEST
+
 /* ---- buckets ---- */
 
 static int create_ephemeral(struct memstore *owner, const char *name)
@@ -583,6 +596,7 @@ int main(void)
     tcase_add_test(cases, gone_when_a_daemon_starts_anew);
     tcase_add_test(cases, not_where_another_connection_puts);
     tcase_add_test(cases, so_many_and_no_more);
+    tcase_add_test(cases, one_that_is_put_often_is_one);
     suite_add_tcase(suite, cases);
     cases = tcase_create("buckets");
     tcase_add_checked_fixture(cases, setup, teardown);
