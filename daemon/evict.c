@@ -38,6 +38,7 @@ static bool evicts(const struct store *store)
 
 static int evict_row(struct store *store, struct row_key *row, const struct record *record)
 {
+    const uint32_t id = store->bucket->id;
     int r;
 
     if (store->grouping && store->group.evictions-- == 0) {
@@ -45,9 +46,11 @@ static int evict_row(struct store *store, struct row_key *row, const struct reco
         return -EINPROGRESS;
     }
     r = row_remove(store, row, record, EVENT_EVICT);
-    if (r == -ENOSPC && reserve_last_resort(store))
-        r = row_remove(store, row, record, EVENT_EVICT);
-    return r;
+    if (r != -ENOSPC || !reserve_last_resort(store))
+        return r;
+    /* With the transaction the bucket was forgotten. */
+    r = store_open_bucket(store, id);
+    return r < 0 ? r : row_remove(store, row, record, EVENT_EVICT);
 }
 
 /* Evicts the next object that the hand finds. */
@@ -267,7 +270,7 @@ int64_t store_evict(struct store *store, uint32_t bucket, uint64_t size)
     before = store->bucket->counters.used;
     room.used = excess(before, size);
     r = evict_ahead(store, bucket, &room);
-    if (room.evicted == 0)
+    if (room.evicted == 0 || store->failed)
         return r;
     return (int64_t)(before - store->bucket->counters.used) + ROW_BYTES * room.evicted;
 }

@@ -343,31 +343,32 @@ static int decide_found(struct store_condition *condition, int r, const struct r
     return decided < 0 ? decided : r;
 }
 
-static int delete_once(struct store *store, struct row_key *row, struct store_condition *condition)
-{
-    struct record old;
-    int r = store_prepare(store);
-
-    if (r == 0)
-        r = row_find_object(store, row, &old);
-    r = decide_found(condition, r, &old);
-    if (r == 0)
-        r = group_take(store, 0, false);
-    return r != 0 ? r : row_remove(store, row, &old, EVENT_DELETE);
-}
-
-int store_delete(struct store *store, const struct store_key *key,
-                 struct store_condition *condition)
+static int delete_once(struct store *store, const struct store_key *key,
+                       struct store_condition *condition)
 {
     struct row_key row;
+    struct record old;
     int r = store_open_bucket(store, key->bucket);
 
     if (r < 0)
         return r;
     row_key_init(&row, key);
-    r = delete_once(store, &row, condition);
+    r = store_prepare(store);
+    if (r == 0)
+        r = row_find_object(store, &row, &old);
+    r = decide_found(condition, r, &old);
+    if (r == 0)
+        r = group_take(store, 0, false);
+    return r != 0 ? r : row_remove(store, &row, &old, EVENT_DELETE);
+}
+
+int store_delete(struct store *store, const struct store_key *key,
+                 struct store_condition *condition)
+{
+    int r = delete_once(store, key, condition);
+
     if (r == -ENOSPC && reserve_last_resort(store))
-        r = delete_once(store, &row, condition);
+        r = delete_once(store, key, condition);
     return r;
 }
 

@@ -219,7 +219,8 @@ void store_unprepare(struct store *store);
  */
 int store_begin(struct store *store, const struct claim *claim);
 
-/* A change failed in the middle: drops the running transaction. Returns `error`. */
+/* A change failed in the middle: drops the running transaction, and no bucket is at hand. Returns
+ * `error`. */
 int store_drop(struct store *store, int error);
 
 /* open_bucket.c */

@@ -6,11 +6,14 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <lmdb.h>
 
 #define MIB (1024U * 1024)
 
@@ -125,7 +128,9 @@ static void expect_value(const char *key, size_t size)
 /* The counters must be what a walk over all objects finds. */
 static void expect_counters_exact(void)
 {
+    const struct store_bucket_name name = {"default", 7};
     struct store_key all = {.bucket = 1};
+    struct store_bucket bucket;
     struct store_scan *scan;
     struct record record;
     uint64_t used = 0, objects = 0;
@@ -143,6 +148,9 @@ static void expect_counters_exact(void)
     ck_assert_int_eq(r, 0);
     ck_assert_uint_eq(status_now().used, used);
     ck_assert_uint_eq(status_now().objects, objects);
+    ck_assert_int_eq(store_bucket_info(store, &name, &bucket), 0);
+    ck_assert_uint_eq(bucket.used, used);
+    ck_assert_uint_eq(bucket.objects, objects);
 }
 
 START_TEST(quota_counts_value_bytes)
@@ -321,9 +329,9 @@ END_TEST
 /* LMDB's commit, for a process that dies in front of it. */
 static bool dies_at_commit;
 
-int mdb_txn_commit(void *txn)
+int mdb_txn_commit(MDB_txn *txn)
 {
-    int (*commit)(void *) = (int (*)(void *))dlsym(RTLD_NEXT, "mdb_txn_commit");
+    int (*commit)(MDB_txn *) = (int (*)(MDB_txn *))dlsym(RTLD_NEXT, "mdb_txn_commit");
 
     if (dies_at_commit)
         _exit(9);
@@ -483,6 +491,78 @@ END_TEST
 START_TEST(memory_used_up_by_large_values)
 {
     use_up(MIB);
+}
+END_TEST
+
+/* A process with a snapshot of the store, for whose sake no page is used again. */
+static pid_t hold_snapshot(void)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    int ready[2];
+    char byte;
+    pid_t pid;
+
+    ck_assert_int_eq(pipe(ready), 0);
+    pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        if (mdb_env_create(&env) == 0 && mdb_env_set_mapsize(env, 64 * MIB) == 0 &&
+            mdb_env_open(env, harness_folder, MDB_RDONLY, 0) == 0 &&
+            mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) == 0 && write(ready[1], "r", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    close(ready[1]);
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+/* Puts, overwrites and deletes at the edge of the memory. */
+static void churn(int changes)
+{
+    char key[32];
+
+    srandom(1);
+    for (int i = 0; i < changes; i++) {
+        snprintf(key, sizeof(key), "%ld", random() % 400);
+        if (random() % 3 == 0)
+            remove_key(key);
+        else
+            put(key, (size_t)(random() % 200000));
+        if (i % 3 == 0)
+            store_commit(store);
+    }
+}
+
+/* Deletes use up what is kept back for them. Each of them happens whole, or not at all. */
+START_TEST(deletes_beside_a_snapshot)
+{
+    int deleted = 0, refused = 0;
+    pid_t reader;
+    char key[32];
+
+    open_store(STORE_NO_LIMIT, 16 * MIB);
+    churn(5000);
+    ck_assert_int_eq(store_commit(store), 0);
+    reader = hold_snapshot();
+    for (int i = 0; i < 400 && refused == 0; i++) {
+        int r;
+
+        snprintf(key, sizeof(key), "%d", i);
+        r = remove_key(key);
+        if (r == 0)
+            r = store_commit(store);
+        deleted += r == 0;
+        refused += r == -ENOSPC;
+        ck_assert_msg(r == 0 || r == -ENOENT || r == -ENOSPC, "delete: %d", r);
+        expect_counters_exact();
+    }
+    ck_assert_int_gt(deleted, 10);
+    ck_assert_int_eq(refused, 1);
+    kill(reader, SIGKILL);
+    ck_assert_int_eq(waitpid(reader, NULL, 0), reader);
 }
 END_TEST
 
@@ -875,6 +955,7 @@ int main(void)
     tcase_add_test(tcase, memory_used_up_by_pages);
     tcase_add_test(tcase, memory_used_up_by_large_values);
     tcase_add_test(tcase, memory_used_up_in_groups);
+    tcase_add_test(tcase, deletes_beside_a_snapshot);
     tcase_add_test(tcase, emptied_store_has_room_in_one_piece);
     tcase_add_test(tcase, store_with_objects_is_not_renewed);
     tcase_add_test(tcase, large_store_can_be_emptied_with_less_memory);
