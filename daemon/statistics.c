@@ -126,11 +126,10 @@ void statistics_take(struct client *client)
 
 void statistics_take_all(struct server *server)
 {
-    struct client *client;
+    struct client *client = TAILQ_FIRST(&server->direct.readers);
 
-    TAILQ_FOREACH (client, &server->direct.readers, direct) {
+    for (; client; client = TAILQ_NEXT(client, direct))
         statistics_take(client);
-    }
 }
 
 struct bucket_statistics statistics_of(const struct server *server, uint32_t bucket)
