@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* A frame of buckets takes as long as to move so many bytes. */
+#define LIST_COST (256U << 10)
+
 #define SET_ALL (BUCKET_SET_MAX_SIZE | BUCKET_SET_MAX_OBJECTS | BUCKET_SET_TTL | BUCKET_SET_POLICY)
 
 int check_bucket_name(struct request *request, const struct store_bucket_name *name)
@@ -228,6 +231,7 @@ int handle_bucket_list(struct request *request)
         return answer_malformed(request);
     if (fixed.name_length > BUCKET_NAME_MAX)
         return check_bucket_name(request, &(struct store_bucket_name){after, fixed.name_length});
+    request->client->moved += LIST_COST;
     statistics_take_all(request->client->server);
     length = gather(request->client->server, (struct store_bucket_name){after, fixed.name_length},
                     buckets);

@@ -128,6 +128,9 @@ void statistics_take_all(struct server *server)
 {
     struct client *client = TAILQ_FIRST(&server->direct.readers);
 
+    if (server->statistics.taken == server->turn_started)
+        return;
+    server->statistics.taken = server->turn_started;
     for (; client; client = TAILQ_NEXT(client, direct))
         statistics_take(client);
 }

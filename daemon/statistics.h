@@ -29,6 +29,7 @@ LIST_HEAD(bucket_counts_list, bucket_counts);
 struct statistics {
     struct table table; /* by bucket */
     struct bucket_counts_list all;
+    uint64_t taken; /* the turn in which all readers were asked last */
 };
 
 /* Negative errno. */
@@ -42,7 +43,7 @@ void statistics_tell(struct server *server, const struct event *event);
 void statistics_note_read(struct server *server, uint32_t bucket, int result);
 void statistics_note_refusal(struct server *server, uint32_t bucket);
 
-/* Takes in what direct readers have counted; what one has who is about to leave. */
+/* Takes in what direct readers have counted, once in a turn; what one has who is about to leave. */
 void statistics_take_all(struct server *server);
 void statistics_take(struct client *client);
 
