@@ -55,8 +55,8 @@ packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
 TESTS := common connection store bucket_store events lifetimes daemon protocol buffer ring window \
-	ringing scribble impostor group upload hostile patience pins waiting behaviour limit expiry \
-	ephemeral bucket bucket_raw bucket_load evict processes handle batch bulk writer reserve \
+	ringing scribble impostor lies group upload hostile patience pins waiting behaviour limit \
+	expiry ephemeral bucket bucket_raw bucket_load evict processes handle batch bulk writer reserve \
 	condition add wait watch lock once dropped command command_condition command_bucket \
 	command_waiting command_top picture tree direct view fork holders examples install systemd
 # These run three times: direct reads and a ring, direct reads and the socket, all over the socket.

@@ -93,7 +93,8 @@ static int poll_init(struct memstore_watch *watch)
 
 /* ---- the connection ---- */
 
-/* A copy of the socket that another process has would keep it in the epoll set. */
+/* The next call looks for the daemon, when the descriptor says so. A copy of the socket that
+ * another process has would keep it in the epoll set. */
 static void hang_up(struct memstore_watch *watch)
 {
     int fd = watch->channel->connection.fd;
@@ -101,6 +102,7 @@ static void hang_up(struct memstore_watch *watch)
     if (watch->poll_fd >= 0 && fd >= 0)
         epoll_ctl(watch->poll_fd, EPOLL_CTL_DEL, fd, NULL);
     channel_close(watch->channel);
+    timer_set(watch, LOOK_AGAIN);
 }
 
 /* What comes behind the answer are events, which stay. */
@@ -253,7 +255,7 @@ static int receive(struct memstore_watch *watch, int64_t deadline)
     }
     if (r < 0)
         hang_up(watch);
-    return r;
+    return r < 0 && r != -ECONNRESET ? channel_fail(watch->channel, r) : r;
 }
 
 static bool is_away(int error)
