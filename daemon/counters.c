@@ -142,6 +142,7 @@ int counters_write_totals(struct store *store)
     struct totals_copy *copies;
     int r = find_totals(store, store->change, &copies);
 
+    store->counted = true;
     if (r == 0)
         copies[to_write(store, copies[0].txn, copies[1].txn)] =
             (struct totals_copy){.txn = mdb_txn_id(store->change), .totals = store->totals};
@@ -155,6 +156,7 @@ int counters_write_bucket(struct store *store, uint32_t place,
     struct bucket_copy *copies;
     int r = find_bucket(store, store->change, place, &copies);
 
+    store->counted = true;
     if (r < 0)
         return r;
     copies[to_write(store, copies[0].txn, copies[1].txn)] =

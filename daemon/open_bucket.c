@@ -22,7 +22,6 @@ static int write_counters(struct store *store, const struct open_bucket *bucket)
 
     if (!(store->open_changed & bit_of(store, bucket)))
         return 0;
-    store->counted = true;
     r = counters_write_bucket(store, bucket->row.place, &bucket->counters);
     if (r == 0)
         store->open_changed &= ~bit_of(store, bucket);

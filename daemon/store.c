@@ -148,7 +148,6 @@ static int store_write_counters(struct store *store)
 {
     int r = open_buckets_write(store);
 
-    store->counted = true;
     return r < 0 ? r : counters_write_totals(store);
 }
 

@@ -295,6 +295,33 @@ START_TEST(nothing_of_what_was_dropped)
 }
 END_TEST
 
+/* And one that has changed no more than the places of counters. */
+START_TEST(places_of_what_was_dropped)
+{
+    const struct store_group group = {.changes = 10};
+
+    open_store(64 * MIB);
+    ck_assert_int_eq(create("a"), 0);
+    ck_assert_int_eq(create("b"), 0);
+    ck_assert_int_eq(put(id_of("a"), "1", 10), 0);
+    ck_assert_int_eq(put(id_of("b"), "1", 20), 0);
+    commit();
+    for (int round = 0; round < 3; round++) {
+        ck_assert_int_eq(store_group_begin(store, &group), 0);
+        ck_assert_int_eq(drop("a"), 0);
+        if (round == 1)
+            ck_assert_int_eq(create("c"), 0);
+        ck_assert_int_eq(store_group_abort(store), 0);
+        expect("a", 10, 1);
+        expect_sums();
+        ck_assert_int_eq(put(id_of("b"), "2", (size_t)round), 0);
+        commit();
+        expect("a", 10, 1);
+        expect_sums();
+    }
+}
+END_TEST
+
 /* What fails for lack of memory drops the whole transaction. */
 START_TEST(no_memory_for_more_buckets)
 {
@@ -523,6 +550,7 @@ static Suite *suite(void)
     tcase_add_test(tcase, many_buckets_in_one_transaction);
     tcase_add_test(tcase, nothing_of_what_was_not_committed);
     tcase_add_test(tcase, nothing_of_what_was_dropped);
+    tcase_add_test(tcase, places_of_what_was_dropped);
     tcase_add_test(tcase, no_memory_for_more_buckets);
     tcase_add_test(tcase, buckets_that_come_and_go_leave_nothing);
     tcase_add_test(tcase, a_drop_goes_on_after_a_restart);
