@@ -117,7 +117,6 @@ static int answer_bucket(struct request *request, const struct store_bucket_name
 
     if (r < 0)
         return answer_bucket_failure(request, r, name);
-    statistics_take_all(request->client->server);
     info = info_of(request->client->server, &bucket);
     body = client_answer(request->client, request->header, NULL, sizeof(info));
     if (body)
@@ -144,6 +143,9 @@ int handle_bucket_create(struct request *request)
     r = store_bucket_create(request->store, &name, &fixed.settings, owner);
     if (r < 0 && !(r == -EEXIST && (fixed.flags & BUCKET_EXIST_OK)))
         return answer_bucket_failure(request, r, &name);
+    /* Of a new one nobody has counted anything, and to look at all readers takes time. */
+    if (r == -EEXIST)
+        statistics_take_all(request->client->server);
     return answer_bucket(request, &name);
 }
 
@@ -192,7 +194,10 @@ int handle_bucket_info(struct request *request)
     struct store_bucket_name name = {0};
     int r = take_name_request(request, &name);
 
-    return r == 1 ? answer_bucket(request, &name) : r;
+    if (r != 1)
+        return r;
+    statistics_take_all(request->client->server);
+    return answer_bucket(request, &name);
 }
 
 /* Fills a frame's body with buckets. Returns the bytes, or a negative errno. */
@@ -232,7 +237,8 @@ int handle_bucket_list(struct request *request)
     if (fixed.name_length > BUCKET_NAME_MAX)
         return check_bucket_name(request, &(struct store_bucket_name){after, fixed.name_length});
     request->client->moved += LIST_COST;
-    statistics_take_all(request->client->server);
+    if (fixed.name_length == 0) /* once for all pages */
+        statistics_take_all(request->client->server);
     length = gather(request->client->server, (struct store_bucket_name){after, fixed.name_length},
                     buckets);
     if (length < 0)
