@@ -2,6 +2,7 @@
 #include "tests/raw.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -274,6 +275,28 @@ START_TEST(who_asks_and_hangs_up_at_once_does_not_wait)
 }
 END_TEST
 
+/* More than are told in one turn, and none of them does anything else that would wake the daemon.
+ */
+START_TEST(crowd_is_woken)
+{
+    enum { CROWD = 300 };
+    struct body wait = body_wait("go", WAIT_EXISTS, 0);
+    struct frame_header headers[CROWD];
+    int fds[CROWD];
+
+    for (int i = 0; i < CROWD; i++) {
+        fds[i] = raw_open();
+        headers[i] = send_request(fds[i], OPERATION_WAIT, &wait);
+    }
+    await_waiting(CROWD);
+    harness_put(raw_witness, "go", "x");
+    for (int i = 0; i < CROWD; i++)
+        raw_expect_answer(fds[i], &headers[i], 0);
+    for (int i = 0; i < CROWD; i++)
+        close(fds[i]);
+}
+END_TEST
+
 /* ---- WATCH ---- */
 
 /* The next answer to the request is an event of that kind and key. */
@@ -523,6 +546,51 @@ START_TEST(requests_around_a_lock_keep_their_order)
 }
 END_TEST
 
+#define FULL_CLIENTS 64
+#define FULL_PUTS 64 /* of each: together as many as one transaction takes */
+
+/* Sends that many puts; the answers are for later. */
+static void send_puts(int fd, struct frame_header headers[FULL_PUTS])
+{
+    struct body put = body_put("own", "", 0, 3);
+    struct body frames = {.length = 0};
+
+    for (int i = 0; i < FULL_PUTS; i++) {
+        headers[i] = raw_header(OPERATION_PUT, put.length);
+        body_add(&frames, &headers[i], sizeof(headers[i]));
+        body_add(&frames, put.bytes, put.length);
+    }
+    ck_assert(raw_send(fd, frames.bytes, frames.length));
+}
+
+/* The token is a change too. The store takes more in one transaction from time to time. */
+START_TEST(turn_that_is_full_has_locks)
+{
+    struct body lock = body_lock("name", LOCK_NAMED, 0);
+    struct frame_header headers[FULL_CLIENTS][FULL_PUTS], header;
+    int fds[FULL_CLIENTS], fd = raw_open();
+
+    for (int i = 0; i < FULL_CLIENTS; i++)
+        fds[i] = raw_open();
+    for (int round = 0; round < 25; round++) {
+        ck_assert_int_eq(kill(raw_server->pid, SIGSTOP), 0);
+        for (int i = 0; i < FULL_CLIENTS; i++)
+            send_puts(fds[i], headers[i]);
+        header = send_request(fd, OPERATION_LOCK, &lock);
+        ck_assert_int_eq(kill(raw_server->pid, SIGCONT), 0);
+        raw_expect_answer(fd, &header, 0);
+        ck_assert_uint_gt(answered_token(), 0);
+        raw_call(fd, OPERATION_UNLOCK, NULL, 0);
+        for (int i = 0; i < FULL_CLIENTS; i++)
+            for (int j = 0; j < FULL_PUTS; j++)
+                raw_expect_answer(fds[i], &headers[i][j], 0);
+    }
+    for (int i = 0; i < FULL_CLIENTS; i++)
+        close(fds[i]);
+    raw_done(fd);
+}
+END_TEST
+
 START_TEST(who_hangs_up_leaves_the_line)
 {
     struct body lock = body_lock("name", LOCK_NAMED, 0);
@@ -570,6 +638,7 @@ static Suite *suite(void)
     tcase_add_test(waits, flood_behind_a_wait_is_not_taken_in);
     tcase_add_test(waits, who_hangs_up_waits_no_longer);
     tcase_add_test(waits, who_asks_and_hangs_up_at_once_does_not_wait);
+    tcase_add_test(waits, crowd_is_woken);
     tcase_add_checked_fixture(watches, raw_setup, raw_teardown);
     tcase_set_timeout(watches, 60);
     suite_add_tcase(s, watches);
@@ -583,6 +652,7 @@ static Suite *suite(void)
     tcase_add_test(locks, malformed_locks_are_refused);
     tcase_add_test(locks, spaces_are_apart);
     tcase_add_test(locks, requests_around_a_lock_keep_their_order);
+    tcase_add_test(locks, turn_that_is_full_has_locks);
     tcase_add_test(locks, who_hangs_up_leaves_the_line);
     return s;
 }
