@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <term.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,17 +54,24 @@ static void signals_give_back(void)
 
 /* ---- the terminal ---- */
 
+/* Whether ncurses knows the kind of the terminal, and how to move the cursor to a place on it. */
+static bool is_known(void)
+{
+    bool is_fit = false;
+    int found;
+
+    if (setupterm(NULL, STDOUT_FILENO, &found) == OK)
+        is_fit = tigetstr("cup") != NULL;
+    del_curterm(cur_term);
+    return is_fit;
+}
+
 int screen_init(void)
 {
     /* Before ncurses has handlers of its own, which we would put back in the end. */
     signals_take();
     setlocale(LC_CTYPE, "");
-    terminal = newterm(NULL, stdout, stdin);
-    if (terminal && !tigetstr("cup")) { /* it cannot move the cursor to a place */
-        endwin();
-        delscreen(terminal);
-        terminal = NULL;
-    }
+    terminal = is_known() ? newterm(NULL, stdout, stdin) : NULL;
     if (!terminal) {
         signals_give_back();
         return -ENOTTY;

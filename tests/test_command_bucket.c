@@ -156,6 +156,16 @@ START_TEST(an_object_for_a_command)
 }
 END_TEST
 
+START_TEST(an_object_ends_with_us)
+{
+    expect(0, "",
+           "memstore put --ephemeral k -- sh -c 'echo $$ > pid; exec sleep 60' & "
+           "until [ -s pid ]; do :; done; memstore exists k || exit 1; kill -9 $!; "
+           "wait $! 2> /dev/null; memstore wait --gone k; "
+           "while kill -0 $(cat pid) 2> /dev/null; do :; done");
+}
+END_TEST
+
 START_TEST(an_object_that_others_replace_stays)
 {
     expect(0, "theirs",
@@ -331,6 +341,7 @@ int main(void)
     tcase_add_test(buckets, it_ends_with_us);
     tcase_add_test(buckets, a_bucket_that_others_drop_meanwhile);
     tcase_add_test(buckets, an_object_for_a_command);
+    tcase_add_test(buckets, an_object_ends_with_us);
     tcase_add_test(buckets, an_object_that_others_replace_stays);
     tcase_add_test(buckets, settings_are_told);
     tcase_add_test(buckets, settings_are_changed);

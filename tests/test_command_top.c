@@ -183,7 +183,7 @@ END_TEST
 
 START_TEST(it_follows_the_size)
 {
-    start(80, 24, "");
+    start(80, 24, "--interval 1h"); /* and does not only draw the next time in the right size */
     terminal_await_gone(&terminal, "MAX OBJ");
     terminal_resize(&terminal, 120, 30);
     terminal_await(&terminal, "MAX OBJ");
