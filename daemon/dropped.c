@@ -151,7 +151,7 @@ int store_clear_dropped(struct store *store)
         return 0;
     r = clear(store, SHARE);
     /* Where memory is short a few rows may still go, one by one in the end. */
-    for (int share = SHARE / 8; r == -ENOSPC && share > 0; share /= 8) {
+    for (int share = SHARE / 4; r == -ENOSPC && share > 0; share /= 4) {
         reserve_last_resort(store);
         r = clear(store, share);
     }
