@@ -244,7 +244,7 @@ format: deps-lint ## lay out the code as lint wants it
 # ---- the benchmark ----
 
 BENCH := main run process machine timing keys zipf subject memstore client daemon raw_lmdb stream pipeline redis \
-	memcached echo memcpy race workers redis_benchmark results durations stages stages_changes stages_extras extras \
+	memcached echo memcpy race workers redis_benchmark results durations stages stages_changes stages_extras extras exact_lru \
 	stages_workers targets targets_reads targets_changes targets_extras targets_growth growth report report_table report_format \
 	report_json report_chart
 bench_packages := lmdb

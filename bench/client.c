@@ -14,17 +14,29 @@ int client_expect(int result, const char *call)
     return result;
 }
 
-struct client *client_open(const char *socket, enum memstore_reads reads, enum memstore_calls calls)
+static struct client *open_with(const struct memstore_options *options)
 {
-    struct memstore_options options = {.size = sizeof(options),
-                                       .socket = socket,
-                                       .timeout_ms = TIMEOUT_MS,
-                                       .reads = reads,
-                                       .calls = calls};
     struct client *client = run_allocate(sizeof(*client));
 
-    client_expect(memstore_open(&options, &client->store), "memstore_open");
+    client_expect(memstore_open(options, &client->store), "memstore_open");
     return client;
+}
+
+struct client *client_open(const char *socket, enum memstore_reads reads, enum memstore_calls calls)
+{
+    return open_with(&(struct memstore_options){.size = sizeof(struct memstore_options),
+                                                .socket = socket,
+                                                .timeout_ms = TIMEOUT_MS,
+                                                .reads = reads,
+                                                .calls = calls});
+}
+
+struct client *client_open_bucket(const char *socket, const char *bucket)
+{
+    return open_with(&(struct memstore_options){.size = sizeof(struct memstore_options),
+                                                .socket = socket,
+                                                .bucket = bucket,
+                                                .timeout_ms = TIMEOUT_MS});
 }
 
 void client_close(struct client *client)

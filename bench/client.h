@@ -15,6 +15,8 @@ int client_expect(int result, const char *call);
 
 struct client *client_open(const char *socket, enum memstore_reads reads,
                            enum memstore_calls calls);
+/* On a bucket other than the default one. */
+struct client *client_open_bucket(const char *socket, const char *bucket);
 void client_close(struct client *client);
 
 void client_put(struct client *client, const struct key *key, uint32_t size);

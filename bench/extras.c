@@ -4,6 +4,7 @@
 #include "bench/process.h"
 #include "bench/run.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
@@ -35,6 +36,59 @@ void extra_put_ttl(void *connection, const struct key *key, uint32_t size)
     client_expect(memstore_put(store_of(connection), key->bytes, KEY_BYTES, keys_value(), size,
                                &options, NULL),
                   "memstore_put");
+}
+
+/* ---- caches ---- */
+
+#define FULL 10000 /* objects in a full bucket */
+
+struct client *extra_open_cache(const char *socket, const char *bucket, uint64_t objects)
+{
+    const struct memstore_bucket_options options = {.size = sizeof(options),
+                                                    .has_max_objects = 1,
+                                                    .max_objects = objects,
+                                                    .has_policy = 1,
+                                                    .policy = MEMSTORE_POLICY_LRU};
+    struct client *client = client_open(socket, MEMSTORE_READS_AUTO, MEMSTORE_CALLS_AUTO);
+
+    client_expect(memstore_bucket_create(client->store, bucket, &options),
+                  "memstore_bucket_create");
+    client_close(client);
+    return client_open_bucket(socket, bucket);
+}
+
+void extra_put_lru(void *connection, const struct key *key, uint32_t size)
+{
+    static uint64_t number;
+    const struct key fresh = key_of_object('f', number++);
+
+    (void)key;
+    client_put(connection, &fresh, size);
+}
+
+struct client *extra_open_full(const char *socket)
+{
+    struct client *client = extra_open_cache(socket, "full", FULL);
+
+    for (int i = 0; i < FULL; i++)
+        extra_put_lru(client, NULL, SMALL);
+    return client;
+}
+
+bool extra_cache_use(struct client *client, uint32_t number)
+{
+    const struct key key = key_of_object('c', number);
+    struct memstore_object *object;
+    int r = memstore_get(client->store, key.bytes, KEY_BYTES, 0, MEMSTORE_TO_END, &object);
+
+    if (r == 0) {
+        memstore_object_free(object);
+        return true;
+    }
+    if (r != -ENOENT)
+        client_expect(r, "memstore_get");
+    client_put(client, &key, 16);
+    return false;
 }
 
 /* ---- waking ---- */

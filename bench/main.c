@@ -55,6 +55,7 @@ static void run_stages(void)
     stage_writers(settings.many);
     stage_batches();
     stage_extras();
+    stage_hits(settings.all);
     stage_placed();
     stage_singles();
     stage_beside();

@@ -218,6 +218,16 @@ pid_t subject_start_waiter(void)
     return extra_waiter_start(socket_path);
 }
 
+struct client *subject_open_full(void)
+{
+    return extra_open_full(socket_path);
+}
+
+struct client *subject_open_cache(const char *bucket, uint64_t objects)
+{
+    return extra_open_cache(socket_path, bucket, objects);
+}
+
 const struct subject subject_memstore = {
     .name = "memstore",
     .id = "memstore",
@@ -238,6 +248,7 @@ const struct subject subject_memstore = {
               [CALL_BATCH] = put_batch,
               [CALL_BUCKET] = extra_bucket,
               [CALL_PUT_TTL] = extra_put_ttl,
+              [CALL_PUT_LRU] = extra_put_lru,
               [CALL_WAKE] = extra_wake},
     .before = {[CALL_MOVE] = move_back, [CALL_DELETE] = put},
     .after = {[CALL_OPEN] = close_opened},

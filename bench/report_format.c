@@ -62,5 +62,8 @@ void format_sample(const struct row *row, double sample, char *text, size_t size
     case UNIT_BYTES:
         format_bytes(sample, text, size);
         break;
+    case UNIT_PERCENT:
+        format_number(sample, " %", text, size);
+        break;
     }
 }

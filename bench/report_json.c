@@ -72,8 +72,10 @@ static void write_contestants(FILE *file, const struct row *row)
 
 static const char *unit_name(const struct row *row)
 {
-    static const char *const names[] = {
-        [UNIT_TIME] = "ns", [UNIT_RATE] = "calls per second", [UNIT_BYTES] = "bytes"};
+    static const char *const names[] = {[UNIT_TIME] = "ns",
+                                        [UNIT_RATE] = "calls per second",
+                                        [UNIT_BYTES] = "bytes",
+                                        [UNIT_PERCENT] = "percent"};
 
     return row->per_cpu ? "calls per CPU second" : names[row_unit(row)];
 }

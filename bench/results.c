@@ -87,6 +87,9 @@ enum unit row_unit(const struct row *row)
     if (row->call == CALL_OWN_MEMORY || row->call == CALL_CLIENT_MEMORY ||
         row->call == CALL_OBJECT_MEMORY)
         return UNIT_BYTES;
+    if (row->call == CALL_HITS || row->call == CALL_SCAN_HITS || row->call == CALL_LRU_HITS ||
+        row->call == CALL_LRU_SCAN_HITS)
+        return UNIT_PERCENT;
     return row->processes > 0 && row->percentile == 0 ? UNIT_RATE : UNIT_TIME;
 }
 
@@ -130,6 +133,11 @@ const char *call_name(enum call call)
         [CALL_BATCH] = "put in a batch,",
         [CALL_BUCKET] = "make and drop a bucket",
         [CALL_PUT_TTL] = "put with a lifetime",
+        [CALL_PUT_LRU] = "put into a full lru bucket",
+        [CALL_HITS] = "hits, keys by Zipf's law",
+        [CALL_SCAN_HITS] = "hits after a scan",
+        [CALL_LRU_HITS] = "exact LRU: hits, keys by Zipf's law",
+        [CALL_LRU_SCAN_HITS] = "exact LRU: hits after a scan",
         [CALL_WAKE] = "wake a waiter, and be woken",
         [CALL_BENCHMARK] = "redis-benchmark -P 16,",
         [CALL_START] = "start to ready",

@@ -65,8 +65,8 @@ struct spread results_spread(const struct result *result);
 /* The rows, in the order in which they were made; NULL beyond the end. */
 const struct row *results_row(size_t index);
 
-/* What the samples are: nanoseconds, calls per second, bytes. */
-enum unit { UNIT_TIME, UNIT_RATE, UNIT_BYTES };
+/* What the samples are: nanoseconds, calls per second, bytes, percent. */
+enum unit { UNIT_TIME, UNIT_RATE, UNIT_BYTES, UNIT_PERCENT };
 
 enum unit row_unit(const struct row *row);
 

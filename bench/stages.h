@@ -51,6 +51,9 @@ void stage_beside(void);
 /* What memstore alone has: buckets, lifetimes, waiting. */
 void stage_extras(void);
 
+/* What share of the gets from a cache for a tenth of so many keys are hits. */
+void stage_hits(uint64_t keys);
+
 /* Puts with both sides on one core, and on two. */
 void stage_placed(void);
 

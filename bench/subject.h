@@ -26,6 +26,7 @@ enum call {
     CALL_BATCH,         /* BATCH_LENGTH puts; its time is that of one of them */
     CALL_BUCKET,        /* one is made, and dropped */
     CALL_PUT_TTL,       /* with a lifetime */
+    CALL_PUT_LRU,       /* into a full bucket, which evicts */
     CALL_WAKE,          /* a process that waits, and be woken by it */
     CALL_BENCHMARK,     /* redis-benchmark's own puts */
     CALL_START,         /* of a daemon, up to its word that it is ready */
@@ -35,7 +36,11 @@ enum call {
     CALL_IDLE_DAEMON,   /* processor time while nothing is asked: the daemon's */
     CALL_IDLE_CLIENTS,  /* and that of all clients */
     CALL_MIX,           /* mostly gets, and MIX_PUTS puts in 100 calls */
+    CALL_HITS,          /* of gets from a bucket that evicts: their share */
+    CALL_SCAN_HITS,     /* the same after many keys that come once */
     CALL_ECHO,
+    CALL_LRU_HITS,       /* what CALL_HITS has where it is known exactly what was used last */
+    CALL_LRU_SCAN_HITS,  /* and CALL_SCAN_HITS */
     CALL_CLOCK,          /* the time, as calls that are timed one by one look at it */
     CALL_MEMCPY,         /* what a get costs at least */
     CALL_MEMCPYS,        /* what a put does: into a buffer, and from there */
@@ -75,7 +80,7 @@ enum {
     SUBJECT_REDIS,
     SUBJECT_MEMCACHED,
     SUBJECT_ECHO,
-    SUBJECT_MEMCPY,
+    SUBJECT_MEMCPY, /* and whatever else others are measured by in this process */
     SUBJECT_COUNT,
 };
 
@@ -97,6 +102,11 @@ void subjects_place(unsigned cores);
 
 /* Starts a process that CALL_WAKE wakes. */
 pid_t subject_start_waiter(void);
+
+/* A connection for CALL_PUT_LRU, and one to a bucket that holds so many objects. */
+struct client;
+struct client *subject_open_full(void);
+struct client *subject_open_cache(const char *bucket, uint64_t objects);
 
 /* Something of a value that was read: what nobody looks at, a compiler may leave out. */
 extern volatile uint8_t subject_seen;
