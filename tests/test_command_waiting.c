@@ -179,6 +179,41 @@ START_TEST(a_reader_of_a_watch_has_each_line_at_once)
 }
 END_TEST
 
+START_TEST(they_go_on_with_the_next_daemon)
+{
+    expect(0, "",
+           AWAIT "memstore wait later > waited 2>&1 & echo $! > pids; "
+                 "memstore watch -n 2 > watched 2>&1 & echo $! >> pids; "
+                 "await waiting 1; await watching 1");
+    harness_stop(the_daemon);
+    the_daemon = harness_start("--max-size", "64M");
+    expect(0, "",
+           AWAIT "await waiting 1; await watching 1; printf x | memstore put later; "
+                 "for pid in $(cat pids); do while kill -0 $pid 2> /dev/null; do :; done; "
+                 "done");
+    expect(0, "gap\nput\n1\n", "cut -f 2 watched; wc -l < waited");
+}
+END_TEST
+
+START_TEST(a_bucket_that_is_dropped_ends_them)
+{
+    expect(0, "1\n1\n1\n",
+           AWAIT
+           "memstore bucket create b; "
+           "{ memstore -b b wait k 2> error1; echo $? > out1; } & "
+           "{ memstore -b b watch 2> error2; echo $? > out2; } & "
+           "await waiting 1; await watching 1; "
+           "memstore -b b lock l -- sh -c 'touch begun; until [ -e end ]; do sleep 0.01; done' "
+           "2> error4 & until [ -e begun ]; do :; done; "
+           "{ memstore -b b lock l -- touch ran 2> error3; echo $? > out3; } & "
+           "await waiting 2; memstore bucket drop b; "
+           "until [ -s out1 ] && [ -s out2 ] && [ -s out3 ]; do :; done; "
+           "touch end; wait; cat out1 out2 out3");
+    expect(0, "3\n", "cat error1 error2 error3 | grep -c \"the bucket 'b' was dropped\"");
+    expect(0, "1\n", "grep -c 'ran on without the lock' error4; [ ! -e ran ]");
+}
+END_TEST
+
 /* ---- lock ---- */
 
 START_TEST(a_lock_is_had_by_one)
@@ -382,6 +417,8 @@ static void add_waiting(Suite *suite)
     tcase_add_test(waiting, watch_tells_of_the_end_of_lifetimes);
     tcase_add_test(waiting, watch_as_json);
     tcase_add_test(waiting, a_gap_is_told);
+    tcase_add_test(waiting, they_go_on_with_the_next_daemon);
+    tcase_add_test(waiting, a_bucket_that_is_dropped_ends_them);
     tcase_add_test(waiting, a_reader_of_a_watch_has_each_line_at_once);
 }
 
