@@ -205,7 +205,7 @@ struct put_request {
 static_assert(sizeof(struct put_request) == 32, "put_request");
 
 /* The object ends with the connection, if it has not ended before or been replaced. Not in a BATCH.
- * -EDQUOT: the connection has EPHEMERAL_MAX of them. */
+ * -EDQUOT: the connection has EPHEMERAL_MAX of them and of ephemeral buckets. */
 #define PUT_EPHEMERAL 0x1
 
 /*
