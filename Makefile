@@ -54,7 +54,7 @@ test_packages := check
 packages := $(daemon_packages) $(cli_packages) $(test_packages)
 
 # Test programs, one topic each; tests/run runs them and adds up.
-TESTS := common connection store bucket_store events lifetimes daemon protocol buffer ring window \
+TESTS := common connection store bucket_store hand events lifetimes daemon protocol buffer ring window \
 	ringing scribble impostor lies group upload hostile patience pins waiting behaviour limit \
 	expiry ephemeral bucket bucket_raw bucket_load evict processes handle batch bulk writer reserve \
 	condition add wait watch lock once dropped command command_condition command_bucket \

@@ -3,11 +3,16 @@
  *
  * There is no list of the objects in the order of their uses: each read would have to change it,
  * and direct readers cannot. Instead a hand goes round the bucket in the order of keys. It looks at
- * LOOK objects at a time, and those of them that were used longest ago become candidates, to go one
+ * some objects at a time, and those of them that were used longest ago become candidates, to go one
  * after the other. One that was used since then stays, and when there are none left the hand moves
  * on. A bucket of at most LOOK objects is looked at whole: there it is always the one used least
- * recently that goes. In a larger one it is one of the oldest quarter of those that are looked at,
+ * recently that goes. In a larger one it is one of the oldest fifth of those that are looked at,
  * which makes next to no difference for what is in use.
+ *
+ * Objects that were put at the same time often have keys that stand together, as after a scan. Then
+ * a part of the round has nothing old in it, and another nothing else. So some of the keys that are
+ * new are noted, and when as many objects came since as the bucket has, a second hand, the trail,
+ * goes on from there: half of a look is where old objects are, if they stand together.
  *
  * Hands are in memory alone. A daemon that starts again begins with the first key.
  */
@@ -17,14 +22,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK 256
-#define CANDIDATES (LOOK / 4)
+#define SWEEP 192 /* objects of a look that the hand goes over, */
+#define TRAIL 128 /* and those that the trail does */
+#define LOOK (SWEEP + TRAIL)
+#define CANDIDATES (LOOK / 5)
 #define KEYS_SIZE 4096 /* bytes of the candidates' keys: of long ones there are fewer */
 
 #define LOOKS_MAX 4 /* for one that wants room, before others have their turn */
 
 /* Hands of buckets whose ids end alike: the one used longest ago makes room. */
-#define ALIKE_MAX 16
+#define ALIKE_MAX 8
+
+/* Keys that are noted in the time in which as many objects come as there are. */
+#define NOTES 32
+#define NOTE_LENGTH 63 /* bytes of them; what is longer stands near enough */
+
+struct note {
+    uint8_t length;
+    uint8_t row[NOTE_LENGTH];
+};
 
 struct candidate {
     uint64_t used; /* when, as of marks.h */
@@ -41,7 +57,12 @@ struct hand {
     size_t count;
     struct candidate candidates[CANDIDATES];
     uint8_t keys[KEYS_SIZE];
-    struct row_key from; /* where the next look begins */
+    struct row_key sweep; /* where the next look begins, */
+    struct row_key trail; /* and its second part */
+    struct note notes[NOTES];
+    size_t notes_next; /* the oldest, if all are taken */
+    size_t notes_count;
+    uint64_t added; /* objects since the last note */
     TAILQ_ENTRY(hand) entry;
 };
 
@@ -65,13 +86,14 @@ void hands_finish(struct store *store)
     }
 }
 
-/* Puts it before the first row of its bucket. */
-static void hand_rewind(struct hand *hand)
+/* Before the first row of the bucket. */
+static void rewind_to(struct row_key *from, uint32_t bucket)
 {
-    row_key_init(&hand->from, &(struct store_key){.bucket = hand->bucket});
+    row_key_init(from, &(struct store_key){.bucket = bucket});
 }
 
-static struct hand *hand_create(struct hand_queue *queue, uint32_t bucket)
+/* Memory for one more, which may be that of another bucket. */
+static struct hand *hand_make(struct hand_queue *queue)
 {
     struct hand *hand;
     size_t count = 0;
@@ -79,40 +101,86 @@ static struct hand *hand_create(struct hand_queue *queue, uint32_t bucket)
     TAILQ_FOREACH (hand, queue, entry) {
         count++;
     }
-    if (count < ALIKE_MAX) {
-        hand = calloc(1, sizeof(*hand));
-    } else {
-        hand = TAILQ_LAST(queue, hand_queue);
-        TAILQ_REMOVE(queue, hand, entry);
-    }
+    if (count < ALIKE_MAX)
+        return calloc(1, sizeof(*hand));
+    hand = TAILQ_LAST(queue, hand_queue);
+    TAILQ_REMOVE(queue, hand, entry);
+    return hand;
+}
+
+static struct hand *hand_create(struct hand_queue *queue, uint32_t bucket)
+{
+    struct hand *hand = hand_make(queue);
+
     if (!hand)
         return NULL;
     hand->bucket = bucket;
-    hand_rewind(hand);
-    hand->barren = hand->next = hand->count = 0;
+    rewind_to(&hand->sweep, bucket);
+    rewind_to(&hand->trail, bucket);
+    hand->barren = hand->added = 0;
+    hand->next = hand->count = hand->notes_next = hand->notes_count = 0;
     TAILQ_INSERT_HEAD(queue, hand, entry);
     return hand;
 }
 
-struct hand *hand_of(struct store *store, const struct evict_put *put)
+/* The hand of the bucket at hand; NULL: it has none yet. */
+static struct hand *hand_known(struct store *store, struct hand_queue *queue)
 {
     const uint32_t bucket = store->bucket->id;
-    struct hand_queue *queue = &store->hands[bucket % HAND_QUEUES];
     struct hand *hand = TAILQ_FIRST(queue);
 
     while (hand && hand->bucket != bucket)
         hand = TAILQ_NEXT(hand, entry);
-    if (!hand) {
-        hand = hand_create(queue, bucket);
-    } else if (hand != TAILQ_FIRST(queue)) {
+    if (hand && hand != TAILQ_FIRST(queue)) {
         TAILQ_REMOVE(queue, hand, entry);
         TAILQ_INSERT_HEAD(queue, hand, entry);
     }
+    return hand;
+}
+
+static struct hand_queue *queue_of(struct store *store)
+{
+    return &store->hands[store->bucket->id % HAND_QUEUES];
+}
+
+struct hand *hand_of(struct store *store, const struct evict_put *put)
+{
+    struct hand_queue *queue = queue_of(store);
+    struct hand *hand = hand_known(store, queue);
+
+    if (!hand)
+        hand = hand_create(queue, store->bucket->id);
     if (!hand)
         return NULL;
     hand->looks = 0;
     hand->put = put;
     return hand;
+}
+
+/* Notes a key. The trail goes on from the oldest one that was. */
+static void note_write(struct hand *hand, const struct row_key *row)
+{
+    struct note *note = &hand->notes[hand->notes_next];
+    size_t length = row->val.mv_size < NOTE_LENGTH ? row->val.mv_size : NOTE_LENGTH;
+    MDB_val oldest = {.mv_data = note->row, .mv_size = note->length};
+
+    if (hand->notes_count == NOTES)
+        row_key_copy(&hand->trail, &oldest);
+    else
+        hand->notes_count++;
+    note->length = (uint8_t)length;
+    memcpy(note->row, row->bytes, length);
+    hand->notes_next = (hand->notes_next + 1) % NOTES;
+}
+
+void hand_note(struct store *store, const struct row_key *row)
+{
+    struct hand *hand = hand_known(store, queue_of(store));
+
+    if (!hand || ++hand->added < store->bucket->counters.objects / NOTES)
+        return;
+    hand->added = 0;
+    note_write(hand, row);
 }
 
 /* ---- looking ---- */
@@ -162,32 +230,31 @@ static int look_at(struct look *look, const MDB_val *key, const MDB_val *data)
     return 0;
 }
 
-static int move_to(MDB_cursor *cursor, const struct hand *hand, MDB_val *key, MDB_val *data)
+static int move_to(MDB_cursor *cursor, const struct row_key *from, MDB_val *key, MDB_val *data)
 {
-    *key = hand->from.val;
+    *key = from->val;
     return store_error(mdb_cursor_get(cursor, key, data, MDB_SET_RANGE));
 }
 
-static bool is_in_bucket(const struct hand *hand, const MDB_val *key)
+static bool is_in_bucket(const struct row_key *from, const MDB_val *key)
 {
-    return memcmp(key->mv_data, hand->from.bytes, sizeof(uint32_t)) == 0;
+    return memcmp(key->mv_data, from->bytes, sizeof(uint32_t)) == 0;
 }
 
 /* Goes on over so many rows, behind the last one of the bucket with the first. */
-static int look_round(struct look *look, MDB_cursor *cursor, uint64_t rows)
+static int look_along(struct look *look, MDB_cursor *cursor, struct row_key *from, uint64_t rows)
 {
-    struct hand *hand = look->hand;
     bool again = false;
     MDB_val key, data;
-    int r = move_to(cursor, hand, &key, &data);
+    int r = move_to(cursor, from, &key, &data);
 
     while (r == 0 || r == -ENOENT) {
-        if (r == -ENOENT || !is_in_bucket(hand, &key)) {
-            hand_rewind(hand);
+        if (r == -ENOENT || !is_in_bucket(from, &key)) {
+            rewind_to(from, look->hand->bucket);
             if (again || rows == 0)
                 return 0;
             again = true;
-            r = move_to(cursor, hand, &key, &data);
+            r = move_to(cursor, from, &key, &data);
             continue;
         }
         if (rows-- == 0)
@@ -197,7 +264,7 @@ static int look_round(struct look *look, MDB_cursor *cursor, uint64_t rows)
             r = store_error(mdb_cursor_get(cursor, &key, &data, MDB_NEXT));
     }
     if (r == 0)
-        row_key_copy(&hand->from, &key);
+        row_key_copy(from, &key);
     return r;
 }
 
@@ -259,31 +326,43 @@ static void hand_choose(struct look *look, size_t count)
     }
 }
 
-/* Looks for candidates. -ENOENT: none of the bucket's objects may go. */
-static int hand_look(struct store *store, struct hand *hand)
+/* Sees what there is, so many rows of the round and so many along the trail. */
+static int look_around(struct look *look, uint64_t sweep, uint64_t trail)
 {
-    const uint64_t objects = store->bucket->counters.objects;
-    struct look look;
-    const uint64_t rows = objects < LOOK ? objects : LOOK;
+    struct store *store = look->store;
     MDB_cursor *cursor;
-    size_t count = 0;
     int r = store_error(mdb_cursor_open(store->change, store->objects, &cursor));
 
     if (r < 0)
         return r;
+    r = look_along(look, cursor, &look->hand->sweep, sweep);
+    if (r == 0 && trail > 0)
+        r = look_along(look, cursor, &look->hand->trail, trail);
+    mdb_cursor_close(cursor);
+    uses_read(store, look->uses, look->count);
+    return r;
+}
+
+/* Looks for candidates. -ENOENT: none of the bucket's objects may go. */
+static int hand_look(struct store *store, struct hand *hand)
+{
+    const uint64_t objects = store->bucket->counters.objects;
+    const uint64_t sweep = objects > LOOK ? SWEEP : objects;
+    struct look look;
+    size_t count = 0;
+    int r;
+
     look.store = store;
     look.hand = hand;
     look.count = 0;
     look.has_blobs = false;
-    r = look_round(&look, cursor, rows);
-    mdb_cursor_close(cursor);
-    uses_read(store, look.uses, look.count);
+    r = look_around(&look, sweep, objects > LOOK ? TRAIL : 0);
     if (r == 0)
         r = look_order(&look, &count);
     if (r < 0)
         return r;
     hand_choose(&look, count);
-    hand->barren = hand->count > 0 ? 0 : hand->barren + rows;
+    hand->barren = hand->count > 0 ? 0 : hand->barren + sweep;
     if (hand->barren < objects)
         return 0;
     hand->barren = 0;

@@ -264,6 +264,8 @@ int slot_fill(struct store *store, struct slot *slot, struct record *record)
     if (r < 0)
         return store_drop(store, r);
     store_count(store, (int64_t)record->size - (int64_t)slot->old.size, !slot->existed);
+    if (!slot->existed && store->bucket->row.settings.policy == POLICY_LRU)
+        hand_note(store, &slot->row);
     return 0;
 }
 

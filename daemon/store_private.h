@@ -321,6 +321,9 @@ int hand_find(struct store *store, struct hand *hand, struct row_key *ret_row,
               struct record *ret_record);
 void hand_pass(struct hand *hand);
 
+/* There is a new object in the bucket at hand. */
+void hand_note(struct store *store, const struct row_key *row);
+
 /* uses.c */
 
 int uses_start(struct store *store);
