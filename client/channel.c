@@ -115,6 +115,7 @@ static bool request_changes(const struct request *request)
     case OPERATION_BUCKET_CREATE:
     case OPERATION_BUCKET_DROP:
     case OPERATION_BUCKET_SET:
+    case OPERATION_BUCKET_KEEP:
         return true;
     default:
         return false;

@@ -179,8 +179,8 @@ void memstore_close(struct memstore *store);
  * -ECONNRESET, or the daemon goes away, all ephemeral objects of the handle end.
  *
  * ret_object (may be NULL) gets the new object's info, without the value.
- * Errors: -EDQUOT (the store's max size would be exceeded; 65,536 ephemeral objects and
- * buckets of one handle),
+ * Errors: -EDQUOT (the store's max size would be exceeded; 65,536 ephemeral objects of
+ * one handle, of which a bucket counts as 16),
  * -ENOSPC (the store has no memory left for it), -ENAMETOOLONG (key), -EFBIG (value over
  * MEMSTORE_VALUE_MAX), -E2BIG (content type or metadata too long), -EINVAL (a metadata name twice
  * or NULL; a lifetime that is none; options), and those of a condition.
@@ -478,7 +478,7 @@ struct memstore_bucket_options {
  * Makes a bucket: without limits, but for those that the options give. An ephemeral one is dropped
  * within 100 ms of the handle's end, as ephemeral objects are (memstore_put), with all that is in
  * it, whoever put it there. Errors: -EEXIST, -EDQUOT (there are as many as there can be, 1,048,576;
- * or the handle has 65,536 ephemeral objects and buckets).
+ * or the handle has 4,096 ephemeral buckets, or as much with its ephemeral objects).
  */
 int memstore_bucket_create(struct memstore *store, const char *name,
                            const struct memstore_bucket_options *options);

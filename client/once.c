@@ -41,7 +41,7 @@ static int compute_fail(const struct once *once, int error)
 }
 
 /* Computes and puts. A lock that was lost meanwhile, with its daemon, is another's: then nothing is
- * put. */
+ * put. Returns 1 if that was all; 0: there may be an object to look up. */
 static int make(const struct once *once, const struct memstore_lock *lock)
 {
     struct memstore_writer *writer;
@@ -50,8 +50,10 @@ static int make(const struct once *once, const struct memstore_lock *lock)
     if (r < 0)
         return r;
     r = once->compute(writer, once->context);
-    if (r == 0 && memstore_lock_is_held(lock))
-        return memstore_writer_commit(writer, NULL);
+    if (r == 0 && memstore_lock_is_held(lock)) {
+        r = memstore_writer_commit(writer, NULL);
+        return r == 0 && !once->wants_object ? 1 : r;
+    }
     memstore_writer_abort(writer);
     return r == 0 ? 0 : compute_fail(once, r);
 }

@@ -35,7 +35,8 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 #define TTL_MAX (1LL << 53)                   /* milliseconds of a lifetime */
 #define BULK_MAX (1ULL << 32)                 /* bytes of a bulk buffer */
 #define BULK_LENGTH_MAX UINT32_MAX            /* bytes of it that one request can use */
-#define EPHEMERAL_MAX 65536                   /* objects and buckets that end with one connection */
+#define EPHEMERAL_MAX 65536                   /* objects that end with one connection, */
+#define EPHEMERAL_BUCKET 16                   /* of which a bucket counts as so many */
 #define INLINE_MAX 8192 /* bytes of a value that rides in its frame where bulk is possible too */
 
 /* What a request asks for. Numbers are never used again; retired ones stay listed here. */
@@ -205,7 +206,7 @@ struct put_request {
 static_assert(sizeof(struct put_request) == 32, "put_request");
 
 /* The object ends with the connection, if it has not ended before or been replaced. Not in a BATCH.
- * -EDQUOT: the connection has EPHEMERAL_MAX of them and of ephemeral buckets. */
+ * -EDQUOT: the connection has EPHEMERAL_MAX of them, ephemeral buckets counted in. */
 #define PUT_EPHEMERAL 0x1
 
 /*

@@ -49,15 +49,16 @@ int take_key_request(struct request *request, struct store_key *ret_key)
     return 1;
 }
 
-int take_owner(struct request *request, uint32_t *ret_owner)
+int take_owner(struct request *request, uint32_t weight, uint32_t *ret_owner)
 {
     int r;
 
     if (request->in_batch)
         return ANSWER_ERROR(request, -EINVAL, "what is ephemeral cannot be made in a batch");
-    r = lifetimes_own(request->client, ret_owner);
+    r = lifetimes_own(request->client, weight, ret_owner);
     if (r == -EDQUOT)
-        return ANSWER_ERROR(request, r, "a connection has at most %d ephemeral objects and buckets",
-                            EPHEMERAL_MAX);
+        return ANSWER_ERROR(
+            request, r, "a connection has at most %d ephemeral objects, and a bucket counts as %d",
+            EPHEMERAL_MAX, EPHEMERAL_BUCKET);
     return r < 0 ? answer_failure(request, r, 0) : 1;
 }

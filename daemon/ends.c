@@ -159,12 +159,12 @@ uint64_t ends_rows(const struct record *old, const struct record *record)
 
 /* ---- taking away ---- */
 
-/* The object that a row of the index leads to, or the bucket, without a key. */
-static bool is_bucket(const struct end_key *key)
+bool end_is_of_bucket(const uint8_t *key)
 {
-    return !(key->bytes[END_BYTES] & 0x80);
+    return !(key[END_BYTES] & 0x80);
 }
 
+/* The object that a row of the index leads to, or the bucket, without a key. */
 static void key_of(const struct end_key *key, struct store_key *ret_key)
 {
     const uint8_t *row = key->bytes + END_BYTES;
@@ -206,7 +206,7 @@ static int take_away(struct store *store, struct end_key *key, uint64_t *bytes)
     r = store_open_bucket(store, object.bucket);
     if (r == -ENXIO)
         return drop_row(store, key);
-    if (r == 0 && is_bucket(key))
+    if (r == 0 && end_is_of_bucket(key->bytes))
         return take_bucket_away(store, key);
     if (r == 0)
         r = store_prepare(store);

@@ -137,7 +137,7 @@ int handle_bucket_create(struct request *request)
         return r;
     if (fixed.which != 0 || (fixed.flags & ~(BUCKET_EXIST_OK | BUCKET_EPHEMERAL)))
         return answer_malformed(request);
-    r = fixed.flags & BUCKET_EPHEMERAL ? take_owner(request, &owner) : 1;
+    r = fixed.flags & BUCKET_EPHEMERAL ? take_owner(request, EPHEMERAL_BUCKET, &owner) : 1;
     if (r != 1)
         return r;
     r = store_bucket_create(request->store, &name, &fixed.settings, owner);

@@ -108,7 +108,7 @@ int handle_put(struct request *request)
     if (!ttl_is_sound(fixed.ttl))
         return answer_no_lifetime(request, fixed.ttl);
     terms = (struct store_terms){.ttl = fixed.ttl, .condition = request->condition};
-    r = fixed.flags & PUT_EPHEMERAL ? take_owner(request, &terms.owner) : 1;
+    r = fixed.flags & PUT_EPHEMERAL ? take_owner(request, 1, &terms.owner) : 1;
     if (r != 1)
         return r;
     if ((attributes.size > UPLOAD_MIN && !request->in_batch) || fixed.window > 0) {

@@ -66,7 +66,7 @@ static int owner_create(struct server *server, struct owner **ret_owner)
 }
 
 /* What was the client's may have been deleted or replaced since, by others or by itself. */
-static int count_anew(struct client *client)
+static int count_anew(struct client *client, uint32_t weight)
 {
     struct owner *owner = client->owner;
     uint64_t now = server_now();
@@ -79,18 +79,18 @@ static int count_anew(struct client *client)
         return (int)count;
     owner->objects = (uint32_t)count;
     owner->counted = count < NEARLY ? 0 : now;
-    return count < EPHEMERAL_MAX ? 0 : -EDQUOT;
+    return count + weight <= EPHEMERAL_MAX ? 0 : -EDQUOT;
 }
 
-int lifetimes_own(struct client *client, uint32_t *ret_owner)
+int lifetimes_own(struct client *client, uint32_t weight, uint32_t *ret_owner)
 {
     int r = client->owner ? 0 : owner_create(client->server, &client->owner);
 
-    if (r == 0 && client->owner->objects >= EPHEMERAL_MAX)
-        r = count_anew(client);
+    if (r == 0 && client->owner->objects + weight > EPHEMERAL_MAX)
+        r = count_anew(client, weight);
     if (r < 0)
         return r;
-    client->owner->objects++;
+    client->owner->objects += weight;
     *ret_owner = client->owner->number;
     return 0;
 }

@@ -26,9 +26,9 @@ STAILQ_HEAD(owner_queue, owner);
 int lifetimes_begin(struct server *server);
 void lifetimes_finish(struct server *server);
 
-/* One more object or bucket is to end with the client, whose number as an owner this is. -EDQUOT:
- * it has as many as it may; -ENOMEM. */
-int lifetimes_own(struct client *client, uint32_t *ret_owner);
+/* One more object is to end with the client, or a bucket, which weighs as many; the client's number
+ * as an owner is given. -EDQUOT: it has as many as it may; -ENOMEM. */
+int lifetimes_own(struct client *client, uint32_t weight, uint32_t *ret_owner);
 
 /* The client is gone. */
 void lifetimes_abandon(struct client *client);

@@ -54,7 +54,7 @@ int64_t store_count_owned(struct store *store, uint32_t owner, int64_t most)
     row = key.val;
     r = store_error(mdb_cursor_get(cursor, &row, &none, MDB_SET));
     while (r == 0 && count < most && memcmp(row.mv_data, key.bytes, END_BYTES) == 0) {
-        count++;
+        count += end_is_of_bucket(row.mv_data) ? EPHEMERAL_BUCKET : 1;
         r = store_error(mdb_cursor_get(cursor, &row, &none, MDB_NEXT));
     }
     mdb_cursor_close(cursor);

@@ -46,8 +46,8 @@ bool ttl_is_sound(int64_t ttl);
 /* The whole body of EXISTS, DELETE and INFO. Returns 1 if it is fine, 0 if it has been answered. */
 int take_key_request(struct request *request, struct store_key *ret_key);
 
-/* Whom something ephemeral ends with, as an owner: 1, or 0 if it has been answered. */
-int take_owner(struct request *request, uint32_t *ret_owner);
+/* Whom something ephemeral ends with (lifetimes_own): 1, or 0 if it has been answered. */
+int take_owner(struct request *request, uint32_t weight, uint32_t *ret_owner);
 
 /* ---- answer.c: all return 0, or what request_handle would ---- */
 

@@ -246,7 +246,8 @@ int64_t store_next_expiry(const struct store *store);
  */
 int store_bury(struct store *store, uint32_t owner);
 
-/* How many objects an owner has, counted up to `most`; negative errno. */
+/* How many objects an owner has, each bucket as EPHEMERAL_BUCKET, counted up to about `most`;
+ * negative errno. */
 int64_t store_count_owned(struct store *store, uint32_t owner, int64_t most);
 
 /* The first owner from that number on that has something. Returns 1, or 0 if there is none. */

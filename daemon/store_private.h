@@ -466,6 +466,9 @@ struct end_key {
 void end_key_init(struct end_key *key, uint64_t end, const struct row_key *row);
 uint64_t end_of(const struct end_key *key);
 
+/* Whether the key of a row leads to a bucket; otherwise to an object. */
+bool end_is_of_bucket(const uint8_t *key);
+
 /* The first row of that end, or a later one. Returns 1, or 0 if there is none. */
 int end_first(struct store *store, uint64_t from, struct end_key *ret_key);
 

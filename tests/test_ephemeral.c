@@ -382,7 +382,7 @@ START_TEST(bucket_ends_with_its_handle)
     ck_assert(!is_there("corner"));
     ck_assert_uint_eq(harness_stats(store).used, 1);
     ck_assert_uint_eq(harness_stats(store).objects, 1);
-    ck_assert_int_lt(memstore_exists(inside, "a", 1), 0);
+    ck_assert_int_eq(memstore_exists(inside, "a", 1), -ENXIO);
     memstore_close(inside);
     harness_expect(store, "a", "1");
 }
@@ -506,6 +506,24 @@ START_TEST(buckets_are_gone_when_a_daemon_starts_anew)
 }
 END_TEST
 
+START_TEST(so_many_buckets_and_no_more)
+{
+    struct memstore *owner = harness_open(server);
+    char name[32];
+
+    for (int i = 0; i < LIMIT / 16; i++) {
+        snprintf(name, sizeof(name), "corner-%d", i);
+        ck_assert_int_eq(create_ephemeral(owner, name), 0);
+    }
+    ck_assert_int_eq(create_ephemeral(owner, "more"), -EDQUOT);
+    ck_assert_int_eq(put_ephemeral(owner, "more", "", 0), -EDQUOT);
+    ck_assert(!is_there("more"));
+    ck_assert_int_eq(memstore_bucket_create(owner, "more", NULL), 0);
+    memstore_close(owner);
+    await_buckets(2);
+}
+END_TEST
+
 /* ---- workers ---- */
 
 #define WORKERS 8
@@ -608,6 +626,7 @@ int main(void)
     tcase_add_test(cases, kept_by_its_handle_alone);
     tcase_add_test(cases, what_is_ephemeral_in_it_goes_with_either);
     tcase_add_test(cases, buckets_are_gone_when_a_daemon_starts_anew);
+    tcase_add_test(cases, so_many_buckets_and_no_more);
     tcase_add_test(cases, killed_workers_leave_what_is_not_theirs_alone);
     suite_add_tcase(suite, cases);
     return harness_main(suite);

@@ -385,12 +385,19 @@ START_TEST(ephemeral_objects_stay)
 }
 END_TEST
 
+static bool reads_by_socket(void)
+{
+    const char *reads = getenv("MEMSTORE_READS");
+
+    return reads && strcmp(reads, "socket") == 0;
+}
+
 START_TEST(what_is_viewed_in_place_stays)
 {
     struct memstore_view *view;
 
     start(UINT64_MAX, 3);
-    if (getenv("MEMSTORE_READS") && strcmp(getenv("MEMSTORE_READS"), "socket") == 0)
+    if (reads_by_socket())
         return; /* a view is a copy then */
     put("a", 100 * KIB);
     view = harness_view(store, "a");
@@ -410,7 +417,7 @@ START_TEST(where_all_is_viewed_a_put_is_refused)
     struct memstore_view *views[2];
 
     start(UINT64_MAX, 2);
-    if (getenv("MEMSTORE_READS") && strcmp(getenv("MEMSTORE_READS"), "socket") == 0)
+    if (reads_by_socket())
         return;
     put("a", 100 * KIB);
     put("b", 100 * KIB);
