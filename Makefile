@@ -67,7 +67,7 @@ THRICE := behaviour limit expiry ephemeral bucket bucket_load evict processes ha
 # These run twice, over the socket and through a ring.
 TWICE := protocol buffer group hostile waiting bucket_raw
 # These have the daemon's parts in them.
-store_tests := $(addprefix $(BUILD)/tests/test_,store bucket_store spares events lifetimes)
+store_tests := $(addprefix $(BUILD)/tests/test_,store bucket_store hand spares events lifetimes)
 harness_objects := $(BUILD)/tests/harness.o
 
 binaries := $(BUILD)/memstored $(BUILD)/memstore
