@@ -282,7 +282,8 @@ enum memstore_until {
  * be NULL) gets the object's info, or NULL where there is none.
  *
  * The call has a connection of its own, and other calls on the handle go on meanwhile. If the
- * daemon goes away, it waits for the next one, and goes on.
+ * daemon goes away, it waits for the next one, and goes on. If the bucket is dropped, that is what
+ * MEMSTORE_UNTIL_GONE has waited for.
  *
  * Errors: -ETIMEDOUT, -ENAMETOOLONG (key), -EINVAL (until, version); -ECONNREFUSED also after the
  * daemon went away and did not come back in time.
@@ -331,7 +332,8 @@ int memstore_watch(struct memstore *store, const void *prefix, size_t prefix_len
  * Waits for the next event, timeout_ms at most; a timeout of 0 or less only looks. If the daemon
  * goes away, the next one is looked for; to connect to it may take up to the handle's deadline.
  * Errors: -ETIMEDOUT (no event came), -ECONNREFUSED (the daemon is away; try again), -EINVAL (a
- * watch of another process). The watch stays good after each of these.
+ * watch of another process). The watch stays good after each of these; -ENXIO, when the bucket was
+ * dropped, comes behind its last event, and is for ever.
  */
 int memstore_watch_next(struct memstore_watch *watch, int timeout_ms,
                         const struct memstore_event **ret_event);
