@@ -2,6 +2,7 @@
 #include "bench/client.h"
 #include "bench/exact_lru.h"
 #include "bench/extras.h"
+#include "bench/machine.h"
 #include "bench/process.h"
 #include "bench/race.h"
 #include "bench/stages.h"
@@ -12,6 +13,20 @@ static struct race race;
 static void add(enum call call, uint32_t size, const struct keys *keys)
 {
     race_add(&race, &(struct row){.part = PART_EXTRAS, .call = call, .size = size}, keys);
+}
+
+/* With the daemon on a core of its own: else all depends on where the scheduler has them. */
+static void race_wake(const struct keys *keys)
+{
+    subjects_place(2);
+    race_open(&race, true);
+    race_add(&race, &(struct row){.part = PART_EXTRAS, .call = CALL_WAKE, .cores = 2}, keys);
+    race_add(&race,
+             &(struct row){.part = PART_EXTRAS, .call = CALL_ECHO, .size = ECHO_BYTES, .cores = 2},
+             keys);
+    race_run(&race);
+    race_close(&race);
+    subjects_place(0);
 }
 
 void stage_extras(void)
@@ -33,11 +48,11 @@ void stage_extras(void)
     race_add_connection(&race,
                         &(struct row){.part = PART_EXTRAS, .call = CALL_PUT_LRU, .size = SMALL},
                         &keys, SUBJECT_MEMSTORE, full);
-    add(CALL_WAKE, 0, &keys);
-    add(CALL_ECHO, ECHO_BYTES, &keys);
     race_run(&race);
     race_close(&race);
     client_close(full);
+    if (machine_cores() > 1)
+        race_wake(&keys);
     process_stop(waiter);
     keys_finish(&keys);
     keys_finish(&lasting);
