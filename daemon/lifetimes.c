@@ -112,7 +112,11 @@ static bool is_passing(int error)
 /* A share was taken away, in a transaction of its own. */
 static void end_share(struct server *server, int result)
 {
-    server_commit(server);
+    int r = server_commit(server);
+
+    /* Without the commit nothing is gone: whoever waits for the room must not wait for ever. */
+    if (result >= 0)
+        result = r;
     if (result < 0)
         server->lifetimes_again = server_now() + PAUSE;
     if (result < 0 && !is_passing(result))

@@ -9,12 +9,14 @@
 
 void remains_clear(struct server *server)
 {
-    int r;
+    int r, committed;
 
     if (!store_has_dropped(server->store) || server_now() < server->remains_again)
         return;
     r = store_clear_dropped(server->store);
-    server_commit(server);
+    committed = server_commit(server);
+    if (r >= 0)
+        r = committed;
     server->remains_again = r < 0 ? server_now() + PAUSE : 0;
     if (r < 0 && r != -EAGAIN && r != -EBUSY && r != -ENOSPC && r != -ENOMEM)
         server->failure = r;
