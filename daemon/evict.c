@@ -118,7 +118,7 @@ static int evict_expired(struct store *store)
     const uint32_t id = store->bucket->id;
     int r, opened;
 
-    if (store->next_expiry > boottime_now())
+    if (store->next_expiry == INT64_MAX || store->next_expiry > boottime_now())
         return 0;
     r = store_expire(store);
     opened = store_open_bucket(store, id);

@@ -6,7 +6,7 @@
  * some objects at a time, and those of them that were used longest ago become candidates, to go one
  * after the other. One that was used since then stays, and when there are none left the hand moves
  * on. A bucket of at most LOOK objects is looked at whole: there it is always the one used least
- * recently that goes. In a larger one it is one of the oldest fifth of those that are looked at,
+ * recently that goes. In a larger one it is one of the oldest quarter of those that are looked at,
  * which makes next to no difference for what is in use.
  *
  * Objects that were put at the same time often have keys that stand together, as after a scan. Then
@@ -25,7 +25,7 @@
 #define SWEEP 192 /* objects of a look that the hand goes over, */
 #define TRAIL 128 /* and those that the trail does */
 #define LOOK (SWEEP + TRAIL)
-#define CANDIDATES (LOOK / 5)
+#define CANDIDATES (LOOK / 4)
 #define KEYS_SIZE 4096 /* bytes of the candidates' keys: of long ones there are fewer */
 
 #define LOOKS_MAX 4 /* for one that wants room, before others have their turn */
@@ -194,7 +194,8 @@ struct look {
     MDB_val keys[LOOK];
     uint64_t blobs[LOOK];
     struct use uses[LOOK];
-    uint16_t order[LOOK]; /* of those that may go, the one used longest ago first */
+    uint16_t order[CANDIDATES]; /* of those that may go, the one used longest ago first */
+    size_t oldest;              /* how many these are */
 };
 
 static bool is_row(const struct row_key *row, const MDB_val *key)
@@ -268,52 +269,58 @@ static int look_along(struct look *look, MDB_cursor *cursor, struct row_key *fro
     return r;
 }
 
-static int compare_uses(const void *a, const void *b, void *context)
-{
-    const struct use *uses = context;
-    uint16_t i = *(const uint16_t *)a, j = *(const uint16_t *)b;
-    uint64_t left = uses[i].time, right = uses[j].time;
-
-    return left == right ? i - j : left > right ? 1 : -1;
-}
-
 static bool is_pinned(uint64_t blob, const uint64_t *pinned, size_t count)
 {
     return blob && count > 0 && bsearch(&blob, pinned, count, sizeof(blob), store_compare_blobs);
 }
 
-/* Leaves out what is viewed in place. */
-static int look_order(struct look *look, size_t *ret_count)
+/* Puts a row into the order, if it is one of the oldest. */
+static void order_insert(struct look *look, uint16_t row)
+{
+    const uint64_t time = look->uses[row].time;
+    size_t place = look->oldest;
+
+    while (place > 0 && look->uses[look->order[place - 1]].time > time)
+        place--;
+    if (place == CANDIDATES)
+        return;
+    if (look->oldest < CANDIDATES)
+        look->oldest++;
+    memmove(look->order + place + 1, look->order + place,
+            (look->oldest - place - 1) * sizeof(look->order[0]));
+    look->order[place] = row;
+}
+
+/* Orders what was used longest ago, without what is viewed in place. */
+static int look_order(struct look *look)
 {
     struct store *store = look->store;
     uint64_t *pinned = NULL;
-    size_t pinned_count = 0, count = 0;
+    size_t count = 0;
     int r = look->has_blobs && store->pins.read
-                ? store->pins.read(store->pins.context, &pinned, &pinned_count)
+                ? store->pins.read(store->pins.context, &pinned, &count)
                 : 0;
 
     if (r < 0)
         return r;
-    if (pinned_count > 0)
-        qsort(pinned, pinned_count, sizeof(*pinned), store_compare_blobs);
+    if (count > 0)
+        qsort(pinned, count, sizeof(*pinned), store_compare_blobs);
     for (size_t i = 0; i < look->count; i++) {
-        if (!is_pinned(look->blobs[i], pinned, pinned_count))
-            look->order[count++] = (uint16_t)i;
+        if (!is_pinned(look->blobs[i], pinned, count))
+            order_insert(look, (uint16_t)i);
     }
     free(pinned);
-    qsort_r(look->order, count, sizeof(look->order[0]), compare_uses, look->uses);
-    *ret_count = count;
     return 0;
 }
 
 /* Makes the first of those that were seen candidates, as many as have room. */
-static void hand_choose(struct look *look, size_t count)
+static void hand_choose(struct look *look)
 {
     struct hand *hand = look->hand;
     size_t place = 0;
 
     hand->next = hand->count = 0;
-    for (; hand->count < count && hand->count < CANDIDATES; hand->count++) {
+    for (; hand->count < look->oldest; hand->count++) {
         size_t i = look->order[hand->count];
         const MDB_val *key = &look->keys[i];
 
@@ -349,19 +356,18 @@ static int hand_look(struct store *store, struct hand *hand)
     const uint64_t objects = store->bucket->counters.objects;
     const uint64_t sweep = objects > LOOK ? SWEEP : objects;
     struct look look;
-    size_t count = 0;
     int r;
 
     look.store = store;
     look.hand = hand;
-    look.count = 0;
+    look.count = look.oldest = 0;
     look.has_blobs = false;
     r = look_around(&look, sweep, objects > LOOK ? TRAIL : 0);
     if (r == 0)
-        r = look_order(&look, &count);
+        r = look_order(&look);
     if (r < 0)
         return r;
-    hand_choose(&look, count);
+    hand_choose(&look);
     hand->barren = hand->count > 0 ? 0 : hand->barren + sweep;
     if (hand->barren < objects)
         return 0;

@@ -226,7 +226,8 @@ int slot_admit(struct store *store, struct slot *slot, uint64_t size)
     if (r != -EDQUOT)
         return r;
     r = evict_for(store, &put);
-    return r < 0 ? r : slot_look(store, slot);
+    /* Where nothing was there is nothing to find anew. */
+    return r < 0 || !slot->existed ? r : slot_look(store, slot);
 }
 
 int store_note(struct store *store, enum event_kind kind, const struct row_key *row,

@@ -130,6 +130,7 @@ void use_init(const struct store *store, const MDB_val *row, const struct record
     memcpy(&bucket, key, sizeof(bucket));
     bucket = ROW_BUCKET(0) ^ __builtin_bswap32(bucket);
     use->mark = marks_find(marks, bucket, key + sizeof(bucket), row->mv_size - sizeof(bucket));
+    __builtin_prefetch(use->mark); /* they lie anywhere in the file, and are read soon */
 }
 
 void uses_read(struct store *store, struct use *uses, size_t count)
