@@ -157,6 +157,7 @@ int store_commit(struct store *store)
 
     store->failed = 0;
     if (store->changes == 0) {
+        store->next_committed = store->next_expiry; /* which may have been looked up */
         store_unprepare(store);
         store_stop_looking(store);
         return r;

@@ -560,6 +560,35 @@ END_TEST
 /* ---- memory ---- */
 
 /* Long keys, so that few rows fill a page of either tree. */
+static bool is_due(void *then)
+{
+    return boottime_now() > *(int64_t *)then;
+}
+
+/* An object that ended is gone by a delete. Once that was looked at there is nothing left to wait
+ * for, also after a transaction that was dropped: who lacks room would wait for ever. */
+START_TEST(what_was_looked_at_is_not_due_again)
+{
+    const struct store_group group = {.changes = 1, .puts = 1, .bytes = 16};
+    int64_t then;
+
+    open_store(64 * MIB);
+    ck_assert_int_eq(put("a", 1, 20), 0);
+    commit();
+    then = store_next_expiry(store);
+    ck_assert_int_eq(delete_key("a"), 0);
+    commit();
+    harness_await(is_due, &then, "the end of a lifetime");
+    ck_assert_int_eq(store_expire(store), 0);
+    commit();
+    ck_assert_int_eq(store_next_expiry(store), INT64_MAX);
+    ck_assert_int_eq(store_group_begin(store, &group), 0);
+    ck_assert_int_eq(put_once("b", 1, &(struct store_terms){0}), 0);
+    ck_assert_int_eq(store_group_abort(store), 0);
+    ck_assert_int_eq(store_next_expiry(store), INT64_MAX);
+}
+END_TEST
+
 static void long_key(char key[KEY_MAX + 1], int number)
 {
     memset(key, 'k', KEY_MAX);
@@ -696,6 +725,7 @@ int main(void)
     tcase_add_loop_test(tcase, index_follows_the_objects, 0, 6);
     tcase_add_test(tcase, stale_rows_do_no_harm);
     tcase_add_test(tcase, stale_rows_wait_for_a_commit);
+    tcase_add_test(tcase, what_was_looked_at_is_not_due_again);
     tcase_add_loop_test(tcase, memory_used_up_by_what_ends, 0, 4);
     tcase_add_test(tcase, many_take_several_turns);
     tcase_add_test(tcase, daemon_takes_away_what_ended_long_ago);
