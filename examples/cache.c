@@ -114,15 +114,17 @@ static int serve(int seed)
     return 0;
 }
 
-static void run(int processes)
+static void run(struct memstore *store, int processes)
 {
     int status;
 
     for (int i = 0; i < processes; i++) {
         pid_t process = fork();
 
-        if (process == 0)
+        if (process == 0) {
+            memstore_close(store); /* a copy of the parent's, which keeps its own */
             exit(serve(i));
+        }
         if (process < 0) {
             perror("fork");
             exit(1);
@@ -150,7 +152,7 @@ int main(int argc, char **argv)
 
     must(memstore_open(NULL, &store), "open");
     must(memstore_bucket_create(store, CACHE, &settings), "bucket_create");
-    run(processes);
+    run(store, processes);
 
     must(memstore_bucket_info(store, CACHE, &info, sizeof(info)), "bucket_info");
     printf("%d processes, %d requests: %llu pages rendered, %llu made room, %llu bytes of %llu\n",

@@ -109,13 +109,15 @@ static int work(int number, int is_doomed)
     return 0;
 }
 
-static void start_workers(int workers)
+static void start_workers(struct memstore *store, int workers)
 {
     for (int i = 0; i < workers; i++) {
         pid_t worker = fork();
 
-        if (worker == 0)
+        if (worker == 0) {
+            memstore_close(store); /* a copy of the parent's, which keeps its own */
             exit(work(i, i == 0));
+        }
         if (worker < 0) {
             perror("fork");
             exit(1);
@@ -165,7 +167,7 @@ int main(int argc, char **argv)
     int killed;
 
     must(memstore_bucket_create(store, ROOM, &for_all), "bucket_create");
-    start_workers(workers);
+    start_workers(store, workers);
     killed = collect_workers();
 
     room = open_bucket(ROOM);
